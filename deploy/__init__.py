@@ -1,1 +1,1 @@
-""""""
+"""What runs Chiiki: settings, command line, embedded services. The only room that knows all others."""

@@ -38,7 +38,7 @@ class Quantity(msgspec.Struct, frozen=True, kw_only=True):
     label_en: str
 
 
-class Channel(msgspec.Struct, frozen=True, kw_only=True):
+class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One quantity as a kind of device sends it.
 
     Attributes
@@ -59,7 +59,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     positions: list[str] | Literal["any"] = msgspec.field(default_factory=lambda: [""])
 
 
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
+class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A kind of device, read from a TOML file in `devices/kinds`.
 
     Attributes

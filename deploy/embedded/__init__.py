@@ -1,1 +1,1 @@
-""""""
+"""Real PostgreSQL + TimescaleDB and real mosquitto, without root and without touching the system."""

@@ -1,0 +1,304 @@
+"""Runs an installation on this machine: starts its parts in order, keeps them up, stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import ssl
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from deploy import state
+from deploy.accounts import keep_accounts
+from deploy.embedded import ports
+from deploy.embedded.broker import EmbeddedBroker
+from deploy.embedded.postgres import EmbeddedPostgres
+from deploy.errors import ServiceError
+from deploy.parts import (
+    GATEWAY_ACCOUNT,
+    PythonPart,
+    child_environ,
+    gateway_password_file,
+    make_broker,
+)
+from devices.credentials import hash_password, new_token, token_digest
+from store.devices import put_service_account
+from store.migrate import migrate
+from store.pool import open_pool
+from store.tokens import add_token
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from psycopg_pool import AsyncConnectionPool
+
+    from deploy.embedded.provision import Programs
+    from deploy.parts import Part
+    from deploy.settings import Settings
+
+READY_S = 60.0
+WATCH_S = 0.1
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 60.0
+"""A part that ran this long and ends is restarted without the pauses that it had earned before."""
+STOP_S = {"gateway": 30.0, "api": 15.0, "broker": 20.0, "postgres": 60.0}
+STOP_OTHER_S = 10.0
+TOKEN_HINT = 8
+
+
+@dataclass(slots=True)
+class Entry:
+    """A part as `status` shows it."""
+
+    part: Part
+    state: str = "waiting"
+    restarts: int = 0
+    since: str = ""
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """An installation on this machine.
+
+    Attributes
+    ----------
+    programs : Programs | None
+        Of the embedded services; None when both addresses are given.
+    say : Callable[[str], None]
+        Tells the user what happens, a line each.
+    """
+
+    settings: Settings
+    programs: Programs | None
+    say: Callable[[str], None]
+    database_url: str = ""
+    mqtt_url: str = ""
+    entries: dict[str, Entry] = field(default_factory=dict)
+    _state: str = "starting"
+    _started_at: str = ""
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start everything; inside the block it is up and kept up; afterwards all of it is stopped."""
+        self._started_at = _now()
+        try:
+            await self._start()
+            self._state = "running"
+            self._publish()
+            yield
+        finally:
+            self._state = "stopping"
+            await self._stop()
+
+    async def _start(self) -> None:
+        ports.require_free(self.settings.http_host, self.settings.http_port, "CHIIKI_HTTP_PORT")
+        self._publish()
+        await self._start_services()
+        await asyncio.to_thread(migrate, self.database_url)
+        pool = await open_pool(self.database_url, process="up", max_size=1)
+        try:
+            await self._make_secrets(pool)
+        finally:
+            await pool.close()
+        self._keep_accounts()
+        environ = child_environ(self.settings, self.database_url, self.mqtt_url)
+        for name in ("gateway", "api"):
+            await self.add(name, self._python_part(name, environ))
+        await self._wait_until_ready()
+
+    async def _start_services(self) -> None:
+        self.database_url = self.settings.database_url or ""
+        self.mqtt_url = self.settings.mqtt_url or ""
+        services: dict[str, EmbeddedPostgres | EmbeddedBroker] = {}
+        if self.programs is not None and not self.database_url:
+            services["postgres"] = EmbeddedPostgres(
+                self.settings.state_dir, self.programs, port=self.settings.postgres_port
+            )
+        if self.programs is not None and not self.mqtt_url:
+            services["broker"] = make_broker(self.settings, self.programs)
+        async with asyncio.TaskGroup() as group:
+            for name, service in services.items():
+                group.create_task(self.add(name, service), name=f"deploy.start_{name}")
+        for service in services.values():
+            if isinstance(service, EmbeddedPostgres):
+                self.database_url = service.url
+            else:
+                self.mqtt_url = service.url
+
+    def _python_part(self, name: str, environ: dict[str, str]) -> PythonPart:
+        port = self.settings.http_port if name == "api" else 0
+        return PythonPart(
+            name,
+            ["-m", "deploy", name],
+            state_dir=self.settings.state_dir,
+            environ=environ,
+            host=self.settings.http_host,
+            port=port,
+        )
+
+    async def _make_secrets(self, pool: AsyncConnectionPool) -> None:
+        folder = self.settings.state_dir
+        async with pool.connection() as connection:
+            if self.settings.mqtt_url is None:
+                password = state.kept_secret(gateway_password_file(folder))
+                await put_service_account(connection, GATEWAY_ACCOUNT, hash_password(password))
+            if not (folder / "operator-token").exists():
+                token = new_token()
+                await add_token(
+                    connection,
+                    digest=token_digest(token),
+                    hint=token[:TOKEN_HINT],
+                    lab=None,
+                    role="operator",
+                    label="first start",
+                )
+                state.write_secret(folder / "operator-token", token)
+
+    def _keep_accounts(self) -> None:
+        broker = self.entries.get("broker")
+        if broker is None or not isinstance(broker.part, EmbeddedBroker):
+            return
+        part = broker.part
+        work = keep_accounts(
+            self.database_url,
+            part.password_file,
+            part.acl_file,
+            lambda: part.process.signal(signal.SIGHUP),
+        )
+        self._tasks.append(asyncio.create_task(work, name="deploy.keep_accounts"))
+
+    async def add(self, name: str, part: Part) -> None:
+        """Start a part, wait until it is ready, and keep it up from now on."""
+        entry = self.entries[name] = Entry(part, "starting", since=_now())
+        part.spawn()
+        self._publish()
+        await asyncio.to_thread(part.wait_ready)
+        entry.state = "running"
+        self._publish()
+        self._tasks.append(asyncio.create_task(self._keep(name, entry), name=f"deploy.keep_{name}"))
+
+    async def _keep(self, name: str, entry: Entry) -> None:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            started_at = time.monotonic()
+            while (code := entry.part.process.ended()) is None:
+                await asyncio.sleep(WATCH_S)
+            if time.monotonic() - started_at > STEADY_S:
+                pause_s = FIRST_PAUSE_S
+            words = entry.part.process.last_words()
+            self.say(f"{name} ended ({_ending(code)}), starting it again in {pause_s:g} s: {words}")
+            self._mark(entry, "restarting")
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            await self._restart(name, entry)
+
+    async def _restart(self, name: str, entry: Entry) -> None:
+        entry.restarts += 1
+        try:
+            entry.part.spawn()
+            self._mark(entry, "starting")
+            await asyncio.to_thread(entry.part.wait_ready)
+        except ServiceError as error:
+            self.say(f"{name}: {error}")
+        else:
+            self._mark(entry, "running")
+
+    def _mark(self, entry: Entry, word: str) -> None:
+        entry.state = word
+        entry.since = _now()
+        self._publish()
+
+    async def _wait_until_ready(self) -> None:
+        end_at = time.monotonic() + READY_S
+        while not (answer := await asyncio.to_thread(probe, f"{self.settings.http_url}/ready")).ready:
+            if time.monotonic() > end_at:
+                logs = self.settings.state_dir / "logs"
+                raise ServiceError(
+                    f"not ready after {READY_S:.0f} s: {answer.said} (logs: {logs}/api.log, gateway.log)"
+                )
+            await asyncio.sleep(WATCH_S)
+
+    async def _stop(self) -> None:
+        self._publish()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for name in sorted(self.entries, key=_stop_rank):
+            self._mark(self.entries[name], "stopping")
+            with contextlib.suppress(ServiceError):
+                await asyncio.to_thread(self.entries[name].part.stop, STOP_S.get(name, STOP_OTHER_S))
+            self._mark(self.entries[name], "stopped")
+
+    def _publish(self) -> None:
+        state.write_status(self.settings.state_dir, self.status())
+
+    def status(self) -> dict[str, object]:
+        """Return what ``./chiiki status --json`` prints."""
+        own = {"name": "supervisor", "pid": os.getpid(), "port": None, "state": self._state, "restarts": 0}
+        postgres = self.entries.get("postgres")
+        return {
+            "state": self._state,
+            "pid": os.getpid(),
+            "url": self.settings.http_url,
+            "mqtt_url": self.mqtt_url or None,
+            "postgres_port": postgres.part.port if postgres else None,
+            "state_dir": str(self.settings.state_dir),
+            "started_at": self._started_at,
+            "processes": [own, *(_described(name, entry) for name, entry in self.entries.items())],
+        }
+
+
+def _described(name: str, entry: Entry) -> dict[str, object]:
+    return {
+        "name": name,
+        "pid": entry.part.pid,
+        "port": entry.part.port or None,
+        "state": entry.state,
+        "since": entry.since,
+        "restarts": entry.restarts,
+        "log": str(entry.part.process.log),
+    }
+
+
+def _stop_rank(name: str) -> int:
+    """Sources first, then the gateway (which flushes and acknowledges), the database last."""
+    order = ["gateway", "api", "broker", "postgres"]
+    return order.index(name) if name in order else -1
+
+
+def _ending(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether a service says that it is ready, and its words."""
+
+    ready: bool
+    said: str
+
+
+def probe(url: str) -> Answer:
+    """Ask a readiness address of this machine."""
+    context = ssl.create_default_context()
+    # Asked of ourselves on this machine, by an address that the certificate does not name.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen(url, timeout=5, context=context) as response:  # noqa: S310
+            return Answer(response.status == 200, response.read(500).decode(errors="replace"))  # noqa: PLR2004
+    except urllib.error.HTTPError as error:
+        return Answer(False, error.read(500).decode(errors="replace"))
+    except OSError as error:
+        return Answer(False, str(error))

@@ -1,0 +1,50 @@
+"""What can go wrong between the air and the database.
+
+A rejected reading is a value and not an exception: a code of `REASONS` and a sentence with the facts.
+
+::
+
+    IngestError
+    ├── ImportRefused     a file cannot be taken in as it is asked for
+    └── WriterStopped     the gateway was told to stop while the database was away
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class IngestError(Exception):
+    """Any of the errors of this room."""
+
+
+class ImportRefused(IngestError):  # noqa: N818  an answer, not a fault of the program
+    """A file cannot be taken in as it is asked for; says what to change."""
+
+
+class WriterStopped(IngestError):  # noqa: N818
+    """The gateway was told to stop while the database was away; what was not acknowledged comes again."""
+
+
+REASONS: Final[dict[str, str]] = {
+    "bad_topic": "Publish on chiiki/v1/DEVICE/up/readings (or events, verifications, frames, status).",
+    "unknown_device": "Register the sender with `chiiki device add`, or correct its topic; then replay.",
+    "device_revoked": "The device was revoked: restore it with `chiiki device restore`, then replay, or switch it off.",
+    "unknown_kind": "Put the TOML file of the device's kind back into the folder of kinds, restart, then replay.",
+    "kind_not_supported": "This version does not take in such messages yet: replay after an update.",
+    "oversized": "Send fewer samples in one message.",
+    "bad_json": "Send valid JSON in UTF-8.",
+    "bad_cbor": "Send one complete CBOR item (RFC 8949); JSON must begin with '{' or '['.",
+    "bad_shape": 'Send {"at": …, "values": {…}}, a list of those, or columns of equal length.',
+    "bad_time": "Send `at` as Unix milliseconds or RFC 3339 with an offset, and check the device's clock.",
+    "unknown_quantity": "Correct the key in `values`, or add the quantity to the device's kind; then replay.",
+    "unknown_position": "Correct the part after '@', or add the position to the device's kind; then replay.",
+    "too_many_series": "Send fewer different channels, or raise `max_series` in the device's kind; then replay.",
+    "not_a_number": "Send a number; leave a channel out where there is no value.",
+    "not_finite": "Leave a channel out where the sensor has no value: NaN and infinity are not stored.",
+    "bad_sequence": "Send `seq` as a whole number from 1, and `boot` as at most 64 characters or a whole number.",
+    "conflicting": "Another value is stored for the same channel and time: find out which is right; it stays as it is.",
+    "database_refused": "The database refused it; mend what it says, then replay.",
+    "internal": "A fault of the gateway, told in its log: report it, then replay after an update.",
+}
+"""Why a reading or a message is kept in quarantine, and what mends it."""

@@ -1,0 +1,43 @@
+"""One transaction of a writer, with psycopg's errors told in the store's own words."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from psycopg.errors import UniqueViolation
+
+from store.errors import DatabaseError, Fault, RowsRefused, RowsRepeated, StoreUnavailable, classify
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from store.pool import AsyncConnection, AsyncConnectionPool
+
+
+@contextlib.asynccontextmanager
+async def transaction(pool: AsyncConnectionPool) -> AsyncGenerator[AsyncConnection, None]:
+    """Give a connection in a transaction, which is committed when the block ends well.
+
+    Raises
+    ------
+    StoreUnavailable
+        Wait, then do all of it again.
+    RowsRepeated
+        A key is there already: do it again with `store.readings.merge_readings`.
+    RowsRefused
+        Doing the same again will not help.
+    """
+    try:
+        async with pool.connection() as conn, conn.transaction():
+            yield conn
+    except UniqueViolation as error:
+        raise RowsRepeated(_one_line(error)) from error
+    except DatabaseError as error:
+        if classify(error) is Fault.TRANSIENT:
+            raise StoreUnavailable(_one_line(error)) from error
+        raise RowsRefused(_one_line(error)) from error
+
+
+def _one_line(error: DatabaseError) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
