@@ -1,7 +1,7 @@
 """Who asks: Bearer tokens, their roles and their lab.
 
-A token of one lab gets 404 for everything of another, as if it did not exist; an operator's has no lab and sees
-all. What a role may is declared at each operation (`least`) and asked before anything is looked up.
+A token of one lab gets 404 for everything of another, as if it did not exist; an operator's has no lab and
+sees all. What a role may is declared at each operation (`least`) and asked before anything is looked up.
 """
 
 import enum

@@ -4,21 +4,19 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import web
 
 from api.auth import NOBODY, Principal, authenticate, demand, read_token
-from api.house import HOUSE, House
-from api.operations import Accepted, Call, Created, Csv, Operation, Text, Unready, has
-from api.problems import Problem, abort
+from api.house import CONNECTION_WAIT_S, HOUSE, House
+from api.operations import Accepted, Call, Created, Csv, Document, Operation, Text, Unready, has
+from api.problems import BEGUN, Problem, abort
 from api.wire import Nothing, read_body, read_path, read_query, write_json
 from store.pool import AsyncConnection
 
 JSON: Final = "application/json"
-CONNECTION_WAIT_S: Final = 5.0
-"""How long a call waits for a free connection before it is told to come back."""
 
 
 def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -39,10 +37,10 @@ async def _call(operation: Operation, request: web.Request, house: House) -> obj
         read_token(request.headers.get("Authorization"))
     raw = await _receive(request, house) if has(operation.body) else b""
     if not operation.needs_store and operation.least is None:
-        return await operation.handle(_read_call(operation, request, raw, house, NOBODY, None))
+        return await operation.handle(_read_call(operation, request, raw, NOBODY, None))
     async with house.pool.connection(CONNECTION_WAIT_S) as conn:
         principal = await _identify(operation, request, conn)
-        return await operation.handle(_read_call(operation, request, raw, house, principal, conn))
+        return await operation.handle(_read_call(operation, request, raw, principal, conn))
 
 
 async def _identify(operation: Operation, request: web.Request, conn: AsyncConnection) -> Principal:
@@ -59,7 +57,6 @@ def _read_call(
     operation: Operation,
     request: web.Request,
     raw: bytes,
-    house: House,
     principal: Principal,
     conn: AsyncConnection | None,
 ) -> Call[Any, Any, Any]:
@@ -73,7 +70,7 @@ def _read_call(
         query=read_query(dict(request.query), repeated, operation.query),
         body=_read_json(request, raw, operation.body) if has(operation.body) else Nothing(),
         conn=conn,  # type: ignore[arg-type]  # None only where the operation declares that it needs none
-        house=house,
+        house=request.app[HOUSE],
     )
 
 
@@ -108,14 +105,10 @@ async def _send(
             )
         case Unready():
             return web.Response(status=503, body=write_json(answer.value), content_type=JSON)
-        case bytes():
-            return _tagged(request, answer)
+        case Document():
+            return tagged(request, answer.raw, JSON)
     body = write_json(answer)
-    return _tagged(request, body) if operation.cacheable else web.Response(body=body, content_type=JSON)
-
-
-def _tagged(request: web.Request, body: bytes) -> web.Response:
-    return tagged(request, body, JSON)
+    return tagged(request, body, JSON) if operation.cacheable else web.Response(body=body, content_type=JSON)
 
 
 def tagged(request: web.Request, body: bytes, media: str) -> web.Response:
@@ -128,13 +121,13 @@ def tagged(request: web.Request, body: bytes, media: str) -> web.Response:
 
 
 async def _stream(request: web.Request, house: House, answer: Csv) -> web.StreamResponse:
-    """Send a table piece by piece; the first piece is made before the headers go out, so it may still fail."""
+    """Send a table piece by piece; until the first is made, the answer may still become a problem."""
     headers = {"Content-Disposition": f'attachment; filename="{answer.name}"'}
     response = web.StreamResponse(headers=headers)
     response.content_type, response.charset = "text/csv", "utf-8"
     async with contextlib.aclosing(_timed(answer.pieces, house.settings.request_s)) as pieces:
         first = await anext(pieces, "")
-        request["begun"] = True
+        request[BEGUN] = True
         await response.prepare(request)
         try:
             if request.method != "HEAD":
@@ -152,7 +145,7 @@ async def _write(response: web.StreamResponse, piece: str, house: House) -> None
         await response.write(piece.encode())
 
 
-async def _timed(pieces: AsyncIterator[str], limit_s: float) -> AsyncIterator[str]:
+async def _timed(pieces: AsyncIterator[str], limit_s: float) -> AsyncGenerator[str, None]:
     """Bound the time that each piece may take to make."""
     while True:
         async with asyncio.timeout(limit_s):

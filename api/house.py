@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from aiohttp import web
 
@@ -13,14 +14,17 @@ from store.pool import AsyncConnectionPool
 
 @dataclass(slots=True, kw_only=True)
 class House:
-    """Pool, settings, kinds of device and counts."""
+    """Pool, settings, kinds of device, the description of the API, and counts."""
 
     pool: AsyncConnectionPool
     settings: ApiSettings
     kinds: Mapping[str, Kind]
+    description: bytes
+    """The OpenAPI description, as JSON."""
     tally: Tally = field(default_factory=Tally)
-    constant: dict[str, bytes] = field(default_factory=dict)
-    """Documents that change only with the program, by name."""
 
+
+CONNECTION_WAIT_S: Final = 5.0
+"""How long a call waits for a free connection before it is told to come back."""
 
 HOUSE = web.AppKey("house", House)

@@ -23,7 +23,7 @@ _RFC3339: Final = re.compile(
 )
 _LOST_PLUS: Final = re.compile(r"(?<=\d) (?=\d{2}:\d{2}$)")
 _INSTANT_RULE: Final = (
-    "write RFC 3339 with offset, such as 2026-07-01T00:00:00+09:00 (the + as %2B), or a date such as 2026-07-01"
+    "write RFC 3339 with offset, such as 2026-07-01T00:00:00+09:00 (the + as %2B), or a date: 2026-07-01"
 )
 
 
@@ -185,8 +185,8 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": _HOUR_S}
 _MOST_DAYS: Final = 366
 _MOST_MONTHS: Final = 120
 _EVERY_RULE: Final = (
-    "write a number and s, m, h, d, w, mo or y, such as 10m, 1h, 1d, 1w, 1mo; what is shorter than a day must "
-    "divide it, months must divide a year"
+    "write a number and s, m, h, d, w, mo or y, such as 10m, 1h, 1d, 1w, 1mo; what is shorter than a day "
+    "must divide it, months must divide a year"
 )
 
 

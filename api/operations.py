@@ -69,6 +69,13 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """JSON that changes only with the program; it gets an ETag."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Unready(Generic[Value]):
     """503 with details instead of a problem document."""
 
@@ -117,6 +124,7 @@ class Routes:
     """The operations of one noun, filled by decorators."""
 
     tag: str
+    prefix: str = PREFIX
     operations: list[Operation] = field(default_factory=list)
 
     def get(
@@ -162,7 +170,7 @@ class Routes:
                     name=handle.__name__,
                     tag=self.tag,
                     method=method,
-                    address=address,
+                    address=self.prefix + address,
                     least=least,
                     summary=summary,
                     summary_ja=ja,

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+BEGUN: Final = web.RequestKey("begun", bool)
+"""Set once an answer is under way."""
+
 RETRY_AFTER_S: Final = 5
 """What a client is told to wait while the database is away."""
 
@@ -137,7 +140,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
 
 
 def not_found(what: str) -> Problem:
-    """Return the problem that `what` does not exist (or is another lab's, which is the same to the caller)."""
+    """Return the problem that `what` does not exist, or is another lab's: the same to the caller."""
     return Problem("not-found", f"There is no {what}.")
 
 
@@ -206,7 +209,7 @@ def _unforeseen(error: Exception, request: web.Request) -> Problem:
 
 def begun(request: web.Request) -> bool:
     """Tell whether the answer is already under way, so that no other can be given."""
-    return bool(request.get("begun", False))
+    return request.get(BEGUN, False)
 
 
 def abort(request: web.Request, error: Exception) -> None:

@@ -1,13 +1,13 @@
-"""What goes over the wire: types shared by the operations, and strict decoding.
+r"""What goes over the wire: types shared by the operations, and strict decoding.
 
 Names are snake_case, unknown fields are refused, instants are RFC 3339. A `$` in a pattern is followed by
-``(?!\\n)`` because Python lets `$` match before a last line feed.
+``(?!\n)`` because Python lets `$` match before a last line feed.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -109,6 +109,16 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     limit: Limit = 100
     cursor: Cursor | None = None
+
+
+Item = TypeVar("Item")
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
+    """A page of a list."""
+
+    items: list[Item]
+    next: Next
 
 
 Struct = TypeVar("Struct")

@@ -1,4 +1,7 @@
-"""Keeps the broker's accounts equal to the database: a new device may publish within a second, a revoked one is cut."""
+"""Keeps the broker's accounts equal to the database.
+
+A new device may publish within a second of its registration; a revoked one is disconnected within a second.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +33,16 @@ async def keep_accounts(
     Parameters
     ----------
     changed : Callable[[], None]
-        Called after the files were replaced: has the broker read them again.
+        Has the broker read the files again: called once at first, then after each change.
     """
+    first = True
     pool = await open_pool(database_url, process="accounts", max_size=1)
     try:
         async with contextlib.aclosing(listen(database_url, REGISTRY, process="accounts")) as notices:
             async for _ in notices:
                 try:
-                    if await render_accounts(pool, password_file, acl_file):
+                    if await render_accounts(pool, password_file, acl_file) or first:
+                        first = False
                         changed()
                 except (DatabaseError, StoreUnavailable) as error:
                     # The connection that listens is lost as well: it gives a notice once it is back.

@@ -1,4 +1,4 @@
-"""The database for commands that need it for a moment: the running installation's, else started for the duration."""
+"""The database for commands that need it for a moment: the running one, else one for the duration."""
 
 from __future__ import annotations
 

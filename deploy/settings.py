@@ -46,15 +46,15 @@ class Settings:
     mqtt_host, mqtt_port
         The embedded broker's listener.
     mqtt_tls_host, mqtt_tls_port, mqtt_tls_cert, mqtt_tls_key, mqtt_tls_ca
-        Its second listener, which exists when certificate and key are given; with `mqtt_tls_ca` devices must show
-        a certificate of that authority too.
+        Its second listener, which exists when certificate and key are given; with `mqtt_tls_ca` devices must
+        show a certificate of that authority too.
     postgres_port : int
         The embedded database's port; 0: any free one.
     database_url, mqtt_url : str | None
         Services that run elsewhere; what is given is not embedded.
     mqtt_username, mqtt_password, mqtt_password_file, mqtt_ca_file, mqtt_share
-        How the gateway logs in at the broker, by whom the broker's certificate must be signed, and the name of the
-        shared subscription when several gateways share the load.
+        How the gateway logs in at the broker, by whom the broker's certificate must be signed, and the name
+        of the shared subscription when several gateways share the load.
     kinds_dir : Path | None
         A folder with further kinds of device.
     gateway_*
@@ -124,7 +124,7 @@ def load(environ: Mapping[str, str] | None = None, config: Path | None = None) -
 
 
 def default_state_dir(checkout: Path = CHECKOUT) -> Path:
-    """Return ``.chiiki`` in the checkout, or a place in /var/lib when root's services could not reach that."""
+    """Return ``.chiiki`` in the checkout, or a place in /var/lib when root's services cannot reach that."""
     inside = checkout / ".chiiki"
     if blocked_at(inside, service_user()) is None:
         return inside
@@ -167,6 +167,10 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
         if text:
             found[names[variable]] = _convert(names[variable], text, variable, Path.cwd())
     return found
+
+
+def _is_elsewhere(variable: str) -> bool:
+    return variable in ELSEWHERE or variable.startswith(ELSEWHERE_PREFIXES)
 
 
 def _hint(wrong: str, known: list[str]) -> str:

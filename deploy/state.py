@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import AlreadyRunning, SettingsError
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STATUS = "status.json"
+MADE_HERE = (
+    "postgres",
+    "broker",
+    "logs",
+    "gateway-password",
+    "operator-token",
+    "demo-simulator.json",
+    "demo-tokens.json",
+)
 
 
 def prepare(state_dir: Path) -> None:
@@ -91,3 +101,13 @@ def kept_secret(path: Path) -> str:
     secret = secrets.token_urlsafe(24)
     write_secret(path, secret)
     return secret
+
+
+def clear(state_dir: Path) -> None:
+    """Remove what earlier runs left, and nothing that somebody else put there."""
+    for name in MADE_HERE:
+        path = state_dir / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

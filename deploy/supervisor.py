@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-import ssl
 import time
-import urllib.request
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -26,6 +24,7 @@ from deploy.parts import (
     gateway_password_file,
     make_broker,
 )
+from deploy.probe import probe
 from devices.credentials import hash_password, new_token, token_digest
 from store.devices import put_service_account
 from store.migrate import migrate
@@ -72,6 +71,8 @@ class Supervisor:
         Of the embedded services; None when both addresses are given.
     say : Callable[[str], None]
         Tells the user what happens, a line each.
+    failed : asyncio.Event
+        Set when something broke that a restart of a part does not mend.
     """
 
     settings: Settings
@@ -80,9 +81,15 @@ class Supervisor:
     database_url: str = ""
     mqtt_url: str = ""
     entries: dict[str, Entry] = field(default_factory=dict)
+    failed: asyncio.Event = field(default_factory=asyncio.Event)
     _state: str = "starting"
     _started_at: str = ""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the start is over and the end has not begun."""
+        return self._state == "running"
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -107,10 +114,12 @@ class Supervisor:
             await self._make_secrets(pool)
         finally:
             await pool.close()
-        self._keep_accounts()
+        await self._keep_accounts()
         environ = child_environ(self.settings, self.database_url, self.mqtt_url)
         for name in ("gateway", "api"):
-            await self.add(name, self._python_part(name, environ))
+            self._launch(name, self._python_part(name, environ))
+        for name in ("gateway", "api"):
+            await self._settle(name)
         await self._wait_until_ready()
 
     async def _start_services(self) -> None:
@@ -123,10 +132,10 @@ class Supervisor:
             )
         if self.programs is not None and not self.mqtt_url:
             services["broker"] = make_broker(self.settings, self.programs)
-        async with asyncio.TaskGroup() as group:
-            for name, service in services.items():
-                group.create_task(self.add(name, service), name=f"deploy.start_{name}")
-        for service in services.values():
+        for name, service in services.items():
+            self._launch(name, service)
+        for name, service in services.items():
+            await self._settle(name)
             if isinstance(service, EmbeddedPostgres):
                 self.database_url = service.url
             else:
@@ -161,27 +170,41 @@ class Supervisor:
                 )
                 state.write_secret(folder / "operator-token", token)
 
-    def _keep_accounts(self) -> None:
+    async def _keep_accounts(self) -> None:
         broker = self.entries.get("broker")
         if broker is None or not isinstance(broker.part, EmbeddedBroker):
             return
-        part = broker.part
-        work = keep_accounts(
-            self.database_url,
-            part.password_file,
-            part.acl_file,
-            lambda: part.process.signal(signal.SIGHUP),
-        )
-        self._tasks.append(asyncio.create_task(work, name="deploy.keep_accounts"))
+        part, rendered = broker.part, asyncio.Event()
+
+        def changed() -> None:
+            part.process.signal(signal.SIGHUP)
+            rendered.set()
+
+        work = keep_accounts(self.database_url, part.password_file, part.acl_file, changed)
+        task = asyncio.create_task(work, name="deploy.keep_accounts")
+        self._tasks.append(task)
+        task.add_done_callback(self._accounts_ended)
+        await asyncio.wait_for(rendered.wait(), READY_S)
+
+    def _accounts_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.say(f"the broker's accounts are no longer kept current: {error}")
+            self.failed.set()
 
     async def add(self, name: str, part: Part) -> None:
         """Start a part, wait until it is ready, and keep it up from now on."""
-        entry = self.entries[name] = Entry(part, "starting", since=_now())
+        self._launch(name, part)
+        await self._settle(name)
+
+    def _launch(self, name: str, part: Part) -> None:
+        self.entries[name] = Entry(part, "starting", since=_now())
         part.spawn()
         self._publish()
-        await asyncio.to_thread(part.wait_ready)
-        entry.state = "running"
-        self._publish()
+
+    async def _settle(self, name: str) -> None:
+        entry = self.entries[name]
+        await asyncio.to_thread(entry.part.wait_ready)
+        self._mark(entry, "running")
         self._tasks.append(asyncio.create_task(self._keep(name, entry), name=f"deploy.keep_{name}"))
 
     async def _keep(self, name: str, entry: Entry) -> None:
@@ -217,7 +240,8 @@ class Supervisor:
 
     async def _wait_until_ready(self) -> None:
         end_at = time.monotonic() + READY_S
-        while not (answer := await asyncio.to_thread(probe, f"{self.settings.http_url}/ready")).ready:
+        address = f"{self.settings.http_url}/ready"
+        while not (answer := await asyncio.to_thread(probe, address)).ready:
             if time.monotonic() > end_at:
                 logs = self.settings.state_dir / "logs"
                 raise ServiceError(
@@ -268,7 +292,7 @@ def _described(name: str, entry: Entry) -> dict[str, object]:
 
 
 def _stop_rank(name: str) -> int:
-    """Sources first, then the gateway (which flushes and acknowledges), the database last."""
+    """Rank sources first, then the gateway (which flushes and acknowledges), the database last."""
     order = ["gateway", "api", "broker", "postgres"]
     return order.index(name) if name in order else -1
 
@@ -279,26 +303,3 @@ def _ending(code: int) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Whether a service says that it is ready, and its words."""
-
-    ready: bool
-    said: str
-
-
-def probe(url: str) -> Answer:
-    """Ask a readiness address of this machine."""
-    context = ssl.create_default_context()
-    # Asked of ourselves on this machine, by an address that the certificate does not name.
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        with urllib.request.urlopen(url, timeout=5, context=context) as response:  # noqa: S310
-            return Answer(response.status == 200, response.read(500).decode(errors="replace"))  # noqa: PLR2004
-    except urllib.error.HTTPError as error:
-        return Answer(False, error.read(500).decode(errors="replace"))
-    except OSError as error:
-        return Answer(False, str(error))

@@ -66,7 +66,7 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
         self._packet_id = 1
         self._reason: LinkLost | None = None
         self._connack: asyncio.Future[mqtt5.ConnAckPacket] = self._loop.create_future()
-        self._suback: asyncio.Future[mqtt5.SubAckPacket] = self._loop.create_future()
+        self._suback: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[LinkLost] = self._loop.create_future()
         self.heard_at = self._loop.time()
         self.session_present = False
@@ -76,7 +76,7 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
     # Connecting
 
     async def greet(self) -> None:
-        """CONNECT, SUBSCRIBE, and look at the answers."""
+        """CONNECT and SUBSCRIBE; raises for a no."""
         self._write(_connect_packet(self._settings).write())
         connack = await answer(self._connack, self.ended)
         if connack.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
@@ -85,10 +85,17 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
         self.publish_limit = min(PUBLISH_LIMIT, connack.receive_max)
         self.keepalive_s = float(connack.server_keep_alive or self._settings.keepalive_s)
         self._write(_subscribe_packet(self._settings).write())
-        suback = await answer(self._suback, self.ended)
-        for topic, code in zip(self._settings.filters, suback.reason_codes, strict=True):
+        if not self.session_present:
+            await answer(self._suback, self.ended)
+
+    def _subscribed(self, packet: mqtt5.SubAckPacket) -> None:
+        """Look at what was granted. With an old session it comes after the backlog, which may wait."""
+        for topic, code in zip(self._settings.filters, packet.reason_codes, strict=True):
             if code != mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE:
-                raise SubscriptionRefused(no_subscription(topic, _words(code, suback.reason_str)))
+                words = _words(code, packet.reason_str)
+                self._give_up(SubscriptionRefused(no_subscription(topic, words)))
+                return
+        self._suback.set_result(None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's: the connection stands."""
@@ -177,7 +184,7 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
             case mqtt5.ConnAckPacket() if not self._connack.done():
                 self._connack.set_result(packet)
             case mqtt5.SubAckPacket() if not self._suback.done():
-                self._suback.set_result(packet)
+                self._subscribed(packet)
             case mqtt5.DisconnectPacket():
                 self._give_up(_farewell(packet, self._settings))
             case mqtt5.PingRespPacket():

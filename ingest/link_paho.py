@@ -64,12 +64,12 @@ class PahoWire:
         self._fd = -1
         self._delivery: Delivery | None = None
         self._taken = self._wanting = self._size = 0
-        self._acks = b""
-        self._acks_begun = self._paused = False
+        self._ours = b""
+        self._begun = self._paused = False
         self._queued = 0
         self._reason: LinkLost | None = None
         self._connack: asyncio.Future[ReasonCode] = self._loop.create_future()
-        self._suback: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self._suback: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[LinkLost] = self._loop.create_future()
         self.heard_at = self._loop.time()
         self.session_present = False
@@ -119,7 +119,7 @@ class PahoWire:
             made.close()
 
     async def greet(self) -> None:
-        """Look at the answer to CONNECT; SUBSCRIBE, and look at the answer."""
+        """Look at the answer to CONNECT, then SUBSCRIBE; raises for a no."""
         reason = await answer(self._connack, self.ended)
         if reason.is_failure:
             raise BrokerRefused(refusal(self._settings, str(reason)))
@@ -131,10 +131,8 @@ class PahoWire:
             self._client.subscribe([(topic, options) for topic in filters])
         else:
             self._client.subscribe([(topic, 1) for topic in filters])
-        granted = await answer(self._suback, self.ended)
-        for topic, code in zip(filters, granted, strict=True):
-            if code.value != 1:
-                raise SubscriptionRefused(no_subscription(topic, str(code)))
+        if not self.session_present:
+            await answer(self._suback, self.ended)
 
     def _on_connect(
         self,
@@ -158,8 +156,13 @@ class PahoWire:
         reasons: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        if not self._suback.done():
-            self._suback.set_result(reasons)
+        """Look at what was granted. With an old session it comes after the backlog, which may wait."""
+        for topic, code in zip(self._settings.filters, reasons, strict=True):
+            if code.value != 1:
+                self._reason = SubscriptionRefused(no_subscription(topic, str(code)))
+                self.abort()
+                return
+        self._suback.set_result(None)
 
     # Reading
 
@@ -233,22 +236,22 @@ class PahoWire:
             self._loop.add_writer(self._fd, self._write)
 
     def _write(self) -> None:
-        """Send what waits: acknowledgements already begun, then paho's packets, then acknowledgements."""
-        if self._acks_begun:
-            self._write_acks()
-        if not self._acks_begun and self._client.want_write():
+        """Send what waits: ours if it is begun, then paho's packets, then ours."""
+        if self._begun:
+            self._write_ours()
+        if not self._begun and self._client.want_write():
             self._client.loop_write()
-        if self._acks and not self._client.want_write():
-            self._write_acks()
-        if self._fd >= 0 and not self._acks and not self._client.want_write():
+        if self._ours and not self._client.want_write():
+            self._write_ours()
+        if self._fd >= 0 and not self._ours and not self._client.want_write():
             self._queued = 0
             self._loop.remove_writer(self._fd)
 
-    def _write_acks(self) -> None:
+    def _write_ours(self) -> None:
         if self._socket is None or self._fd < 0:
             return
         try:
-            sent = self._socket.send(self._acks)
+            sent = self._socket.send(self._ours)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError as error:
@@ -257,17 +260,19 @@ class PahoWire:
                 self.abort()
                 return
             sent = 0
-        self._acks = self._acks[sent:]
-        self._acks_begun = bool(self._acks)
+        self._ours = self._ours[sent:]
+        self._begun = bool(self._ours)
 
     def acknowledge(self, packet_ids: Sequence[bytes]) -> None:
         """See `Connection`."""
-        if self._fd < 0:
-            return
-        self._acks += PUBACK + PUBACK.join(packet_ids)
-        self._write()
-        if self._acks:
-            self._want_write()
+        self._send(PUBACK + PUBACK.join(packet_ids))
+
+    def _send(self, data: bytes) -> None:
+        if self._fd >= 0:
+            self._ours += data
+            self._write()
+            if self._ours:
+                self._want_write()
 
     @property
     def congested(self) -> bool:
@@ -286,8 +291,7 @@ class PahoWire:
 
     def ping(self) -> None:
         """See `Wire`."""
-        self._acks += b"\xc0\x00"
-        self._want_write()
+        self._send(b"\xc0\x00")
 
     # Ending
 
@@ -316,16 +320,11 @@ class PahoWire:
             self.ended.set_result(self._reason or LinkLost("the broker closed the connection"))
 
     async def disconnect(self) -> None:
-        """See `Wire`."""
+        """See `Wire`. The broker is to close: if we do, as paho would, it drops what it has not read."""
         self._reason = self._reason or LinkLost("closed")
-        deadline = self._loop.time() + DISCONNECT_S
-        while self._acks and not self.ended.done() and self._loop.time() < deadline:
-            self._write()
-            await asyncio.sleep(0.01)
-        if not self.ended.done():
-            self._client.disconnect()
-            self._write()
-            await asyncio.wait({self.ended}, timeout=max(0.0, deadline - self._loop.time()))
+        self._send(b"\xe0\x00")
+        self.resume_reading()
+        await asyncio.wait({self.ended}, timeout=DISCONNECT_S)
         self.abort()
 
     def abort(self) -> None:

@@ -90,7 +90,10 @@ class Sender:
         if channel.positions != "any" and position not in channel.positions:
             return "unknown_position", _name_positions(quantity, position, channel, self.kind)
         if len(self.channels) >= self.kind.max_series:
-            return "too_many_series", f"{key} would be one more than the {self.kind.max_series} of {self.kind.name}"
+            return (
+                "too_many_series",
+                f"{key} would be one more than the {self.kind.max_series} of {self.kind.name}",
+            )
         return None
 
 
@@ -121,6 +124,7 @@ class Registry:
         self.by_topic: dict[str, Sender] = {}
         self.slots = np.zeros(1024, _SLOT)
         self._slot_of: dict[int, int] = {}
+        self._names: dict[int, str] = {}
         self._pool = pool
         self._kinds = kinds
 
@@ -156,6 +160,10 @@ class Registry:
             series = await open_series(conn, sender.id, quantity, position, unit)
         self._add_series(sender, series)
 
+    def name_of(self, device_id: int) -> str | None:
+        """Give a device's name, None if it was never met."""
+        return self._names.get(device_id)
+
     def _remember(self, devices: list[Device], series: list[Series]) -> None:
         by_id = {device.id: self._add_device(device) for device in devices}
         for item in series:
@@ -166,6 +174,7 @@ class Registry:
         kind = self._kinds.get(device.kind)
         sender = Sender(device.id, device.name, kind, device.kind, device.revoked)
         self.by_name[device.name] = sender
+        self._names[device.id] = device.name
         self.by_topic.pop(readings_topic(device.name), None)
         if kind is not None and not device.revoked:
             self.by_topic[readings_topic(device.name)] = sender

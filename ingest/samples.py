@@ -24,7 +24,9 @@ MAX_BOOT: Final = 64
 
 At = Annotated[int, msgspec.Meta(ge=EARLIEST_MS, le=LATEST_MS)]
 Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
-Boot = Annotated[int, msgspec.Meta(ge=-MAX_SEQ, le=MAX_SEQ)] | Annotated[str, msgspec.Meta(max_length=MAX_BOOT)]
+Boot = (
+    Annotated[int, msgspec.Meta(ge=-MAX_SEQ, le=MAX_SEQ)] | Annotated[str, msgspec.Meta(max_length=MAX_BOOT)]
+)
 
 
 class Sample(msgspec.Struct, gc=False):
@@ -108,7 +110,9 @@ def walk(message: object, received_us: int) -> Contents:
     if not samples:
         return reject_all("bad_shape", "the list of samples is empty")
     if len(samples) == 1 and not isinstance(samples[0], dict):
-        return reject_all("bad_shape", f"the message is {show(samples[0])}, not an object or a list of objects")
+        return reject_all(
+            "bad_shape", f"the message is {show(samples[0])}, not an object or a list of objects"
+        )
     contents = Contents()
     for sample in samples:
         _walk_sample(sample, contents, received_us)

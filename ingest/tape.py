@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import cbor2
 import msgspec
 
+from ingest.codecs import cbor_item
 from ingest.samples import Columns, Sample
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Tape:
         Times in ms and values of all records, one after the other; values key by key.
     seqs : list[tuple[int, int, str, int]]
         Message, device, boot, sequence number.
-    senders : list[tuple[int, int]]
-        Message and device, for each message that was taken.
+    messages, devices : list[int]
+        Number and device of each message that was taken.
     odd : list[int]
         Messages that were not taken.
     """
@@ -129,7 +129,7 @@ def _either(
 
 
 def _decode_cbor(sender: Sender, payload: bytes) -> Sample | Columns | list[Sample]:
-    item = cbor2.loads(payload, strict_hashable_types=True)
+    item: Any = cbor_item.decode(payload)
     if isinstance(item, list):
         return msgspec.convert(item, list[Sample])
     return msgspec.convert(item, Columns if isinstance(item["at"], list) else Sample)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg.errors import UniqueViolation
 
 from store.errors import DatabaseError, Fault, RowsRefused, RowsRepeated, StoreUnavailable, classify
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Coroutine
 
     from store.pool import AsyncConnection, AsyncConnectionPool
+
+
+Result = TypeVar("Result")
+_log = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
@@ -37,6 +42,18 @@ async def transaction(pool: AsyncConnectionPool) -> AsyncGenerator[AsyncConnecti
         if classify(error) is Fault.TRANSIENT:
             raise StoreUnavailable(_one_line(error)) from error
         raise RowsRefused(_one_line(error)) from error
+
+
+async def attempt(conn: AsyncConnection, part: Coroutine[Any, Any, Result]) -> Result | None:
+    """Do a part of a transaction that may fail for good without the rest; None (and a line in the log) if it did."""
+    try:
+        async with conn.transaction():  # a savepoint
+            return await part
+    except DatabaseError as error:
+        if classify(error) is Fault.TRANSIENT:
+            raise
+        _log.error("left out of a batch, since the database refuses it: %s", _one_line(error))  # noqa: TRY400
+        return None
 
 
 def _one_line(error: DatabaseError) -> str:

@@ -70,7 +70,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT count(*) AS open_quarantine FROM (
         SELECT 1 FROM quarantine q WHERE q.device_id = d.id AND q.state = 'open' LIMIT %(counted)s
-    ) some
+    ) counted
 ) opened
 LEFT JOIN LATERAL (
     SELECT q.seen_at FROM quarantine q WHERE q.device_id = d.id ORDER BY q.id DESC LIMIT 1

@@ -39,6 +39,19 @@ class Counts:
         return self.received == self.committed + self.duplicate + self.conflicting + self.quarantined
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """Which entries: a device's (0: all unregistered senders), of the hours that begin in [begin, end)."""
+
+    device_id: int
+    begin: datetime
+    end: datetime
+
+    def parameters(self) -> dict[str, object]:
+        """Return what the queries below name."""
+        return {"device_id": self.device_id, "begin": self.begin, "end": self.end}
+
+
 _SUMS = """
 COALESCE(sum(messages), 0)::int8 AS messages, COALESCE(sum(received), 0)::int8 AS received,
 COALESCE(sum(committed), 0)::int8 AS committed, COALESCE(sum(duplicate), 0)::int8 AS duplicate,
@@ -59,39 +72,31 @@ SELECT min(hour) FROM ledger WHERE device_id = %(device_id)s AND hour >= %(begin
 """
 
 
-async def total(conn: AsyncConnection, device_id: int, begin: datetime, end: datetime) -> Counts:
-    """Add up the hours that begin in [begin, end); device 0 is all unregistered senders."""
-    parameters = {"device_id": device_id, "begin": begin, "end": end}
-    counts = await fetch_one(conn, Counts, _SELECT_TOTAL, parameters)
+async def total(conn: AsyncConnection, hours: Hours) -> Counts:
+    """Add up."""
+    counts = await fetch_one(conn, Counts, _SELECT_TOTAL, hours.parameters())
     assert counts is not None
     return counts
 
 
-async def list_hours(
-    conn: AsyncConnection, device_id: int, begin: datetime, end: datetime, *, limit: int
-) -> list[Counts]:
-    """List the hours with receipts that begin in [begin, end)."""
-    parameters = {"device_id": device_id, "begin": begin, "end": end, "limit": limit}
-    return await fetch_all(conn, Counts, _SELECT_HOURS, parameters)
+async def list_hours(conn: AsyncConnection, hours: Hours, *, limit: int) -> list[Counts]:
+    """List the hours in which something was received."""
+    return await fetch_all(conn, Counts, _SELECT_HOURS, {**hours.parameters(), "limit": limit})
 
 
-async def first_hour(
-    conn: AsyncConnection, device_id: int, begin: datetime, end: datetime
-) -> datetime | None:
-    """Find the first hour with receipts."""
-    cursor = await conn.execute(_SELECT_FIRST, {"device_id": device_id, "begin": begin, "end": end})
+async def first_hour(conn: AsyncConnection, hours: Hours) -> datetime | None:
+    """Find the first hour in which something was received."""
+    cursor = await conn.execute(_SELECT_FIRST, hours.parameters())
     row = await cursor.fetchone()
     return None if row is None else row[0]
 
 
-async def list_between(
-    conn: AsyncConnection, device_id: int, begin: datetime, end: datetime, edges: Sequence[datetime]
-) -> list[Counts]:
+async def list_between(conn: AsyncConnection, hours: Hours, edges: Sequence[datetime]) -> list[Counts]:
     """Add up what was received between each two edges; `hour` is the edge before."""
     parameters = {
-        "device_id": device_id,
-        "begin": max(begin, edges[0]),
-        "end": min(end, edges[-1]),
+        "device_id": hours.device_id,
+        "begin": max(hours.begin, edges[0]),
+        "end": min(hours.end, edges[-1]),
         "edges": list(edges),
     }
     return await fetch_all(conn, Counts, _SELECT_BETWEEN, parameters)

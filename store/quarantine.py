@@ -200,9 +200,7 @@ WHERE quarantine_id = ANY (%s) AND pending > 0 ORDER BY quarantine_id, hour
 """
 
 
-async def list_sightings(
-    conn: AsyncConnection, ids: Sequence[int]
-) -> dict[int, list[tuple[datetime, int]]]:
+async def list_sightings(conn: AsyncConnection, ids: Sequence[int]) -> dict[int, list[tuple[datetime, int]]]:
     """Tell in which hours rows were seen and not replayed yet, and how often."""
     cursor = await conn.execute(_LIST_SIGHTINGS, [list(ids)])
     sightings: dict[int, list[tuple[datetime, int]]] = {row_id: [] for row_id in ids}

@@ -18,7 +18,9 @@ SELECT d.id, d.name, labs.slug AS lab, d.kind, d.label, sites.slug AS site, d.si
 FROM devices d JOIN labs ON labs.id = d.lab_id LEFT JOIN sites ON sites.id = d.site_id
 WHERE d.name = ANY (%s)
 """
-_FIND_SERIES = "SELECT id, device_id, quantity, position, unit FROM series WHERE device_id = ANY (%s) ORDER BY id"
+_FIND_SERIES = (
+    "SELECT id, device_id, quantity, position, unit FROM series WHERE device_id = ANY (%s) ORDER BY id"
+)
 
 
 async def find_senders(conn: AsyncConnection, names: Iterable[str]) -> tuple[list[Device], list[Series]]:

@@ -1,7 +1,7 @@
 """Reading back: a series, pages of its readings, its buckets, and the latest values.
 
-Every question is held to a lab in SQL where one is given. Pages follow the primary key (series, at), so that the
-cost of one is the cost of its rows, and rows that arrive meanwhile neither shift nor repeat what was shown.
+Every question is held to a lab in SQL where one is given. Pages follow the primary key (series, at): the cost
+of one is the cost of its rows, and rows that arrive meanwhile neither shift nor repeat what was shown.
 """
 
 from __future__ import annotations
@@ -79,20 +79,20 @@ class Span:
 
 
 class Summary(NamedTuple):
-    """What was measured in one bucket of one series; the mean is `ordinary` + `huge` · 2⁶⁴ over `count`.
+    """What was measured in one bucket of one series; the mean is `ordinary` + `huge` · 2⁶⁴ over `number`.
 
     Attributes
     ----------
     bucket : int
         1 for what lies between the first two edges.
     ordinary, huge : float
-        Sums of the values below and above 1e290; the latter divided by 2⁶⁴, since PostgreSQL refuses a sum that
-        overflows, and one mad device must not make its series unreadable.
+        Sums of the values below and above 1e290; the latter divided by 2⁶⁴, since PostgreSQL refuses a sum
+        that overflows, and one mad device must not make its series unreadable.
     """
 
     bucket: int
     series_id: int
-    count: int
+    number: int
     least: float
     greatest: float
     ordinary: float
@@ -101,7 +101,7 @@ class Summary(NamedTuple):
 
     def mean(self) -> float:
         """Return the mean, which lies between the extremes whatever rounding did."""
-        mean = self.ordinary / self.count + self.huge / self.count * HUGE_SCALE
+        mean = self.ordinary / self.number + self.huge / self.number * HUGE_SCALE
         return min(max(mean, self.least), self.greatest)
 
 
@@ -239,8 +239,8 @@ async def summarise(conn: AsyncConnection, span: Span, edges: Sequence[datetime]
     Parameters
     ----------
     edges : Sequence[datetime]
-        At least two, ascending, aware. That they are given, and not an interval and a time zone, keeps days of
-        23 and 25 hours right without asking whether server and client know the same time zones.
+        At least two, ascending, aware. That they are given, and not an interval and a time zone, keeps days
+        of 23 and 25 hours right without asking whether server and client know the same time zones.
     """
     parameters = {
         **span.parameters(),

@@ -1,7 +1,7 @@
 """Real services for the tests: an embedded PostgreSQL a session, a broker a test; nothing is left behind.
 
-Services end with the process that started them (PR_SET_PDEATHSIG), also when pytest is killed; folders of killed runs
-are removed by the next one.
+Services end with the process that started them (PR_SET_PDEATHSIG), also when pytest is killed; folders of
+killed runs are removed by the next one.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool
 
 FOLDERS = "chiiki-test-"
-# One server for all tests of a run: its data need not survive a power cut. No background workers, since they sit in
-# databases that are copied and dropped.
+# One server for all tests of a run: its data need not survive a power cut. No background workers, since they
+# sit in databases that are copied and dropped.
 QUICK = {
     "fsync": "off",
     "full_page_writes": "off",

@@ -1,7 +1,8 @@
 """Fetches Debian packages by the machine's own apt, into a private folder.
 
-apt gets a configuration of its own: the mirror that the machine already uses with the suite that has the services,
-own lists, an own and empty dpkg status, an own cache. Signatures are checked as always; nothing is installed.
+apt gets a configuration of its own: the mirror that the machine already uses with the suite that has the
+services, own lists, an own and empty dpkg status, an own cache. Signatures are checked as always; nothing is
+installed.
 """
 
 from __future__ import annotations

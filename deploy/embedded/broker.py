@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 READY_S = 30.0
 
-# A gateway that acknowledges after the COMMIT needs: no bound on what waits for it (default 1000 messages) nor on
-# what it has in hand (default 20; its own Receive Maximum bounds that). What was acknowledged to a device is written
-# at every change, at most `autosave_interval` changes late.
+# A gateway that acknowledges after the COMMIT needs no bound on what waits for it (default 1000 messages) nor
+# on what it has in hand (default 20; its own Receive Maximum bounds that). The store is written every
+# `autosave_interval` changes: what was acknowledged to a device is at most that much ahead of the disk.
 CONFIGURATION = """\
 per_listener_settings false
 allow_anonymous false
@@ -212,7 +212,7 @@ class EmbeddedBroker:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Replace a file atomically, readable by its owner only; as root it belongs to whom its folder belongs."""
+    """Replace a file atomically, readable by its owner only; as root it gets the owner of its folder."""
     scratch = path.with_name(f".{path.name}.new")
     scratch.unlink(missing_ok=True)
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -32,7 +32,8 @@ def service_user() -> ServiceUser | None:
         entry = pwd.getpwnam(FALLBACK_USER)
     except KeyError:
         raise ProvisionError(
-            f"running as root needs the user {FALLBACK_USER} for the services: create it or run as a normal user"
+            f"as root, the services run as the user {FALLBACK_USER}, who does not exist: create it, "
+            "or run as a normal user"
         ) from None
     return ServiceUser(FALLBACK_USER, entry.pw_uid, entry.pw_gid)
 

@@ -167,13 +167,17 @@ class EmbeddedPostgres:
         run(
             [
                 str(self._programs.postgres / "initdb"), "-D", str(self.data), "-U", SUPERUSER,
-                "--pwfile", str(self.folder / f"password-{SUPERUSER}"), "--auth=scram-sha-256", "--encoding=UTF8",
-                "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
+                "--pwfile", str(self.folder / f"password-{SUPERUSER}"), "--auth=scram-sha-256",
+                "--encoding=UTF8", "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+                "--no-instructions",
             ],
             user=self._user, what="making the database",
         )  # fmt: skip
         (self.data / "pg_hba.conf").write_text(HBA)
-        statements = f"CREATE ROLE {OWNER} LOGIN PASSWORD '{passwords[OWNER]}';\nCREATE DATABASE {DATABASE} OWNER {OWNER};\n"
+        statements = (
+            f"CREATE ROLE {OWNER} LOGIN PASSWORD '{passwords[OWNER]}';\n"
+            f"CREATE DATABASE {DATABASE} OWNER {OWNER};\n"
+        )
         run(
             [str(self._programs.postgres / "postgres"), "--single", "-D", str(self.data), "postgres"],
             user=self._user, what="making the database", stdin=statements,
@@ -203,9 +207,9 @@ def address(folder: Path, role: str, database: str, port: int) -> str:
 def clear_stale_pid_file(data: Path, patience_s: float = 15.0) -> None:
     """Make way for a start: end a server that was left over, forget one that is gone.
 
-    PostgreSQL itself only looks whether *some* process of the same user has the number, which after a restart of a
-    container is likely. Here the file goes when nothing at all works in the data folder, and not before: a backend
-    that outlives its server may still write.
+    PostgreSQL itself only looks whether *some* process of the same user has the number, which is likely after
+    a restart of a container. Here the file goes when nothing at all works in the data folder, and not before:
+    a backend that outlives its server may still write.
     """
     pid_file = data / "postmaster.pid"
     end_at = time.monotonic() + patience_s

@@ -1,7 +1,7 @@
 """Makes a private prefix out of unpacked Debian packages, and tells whether it is whole.
 
-Only what the recipe names is kept, and the libraries found by following it. Programs are given the prefix's own
-loader and libraries, since the suite's glibc may be newer than the machine's.
+Only what the recipe names is kept, and the libraries found by following it. Programs are given the prefix's
+own loader and libraries, since the suite's glibc may be newer than the machine's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One child process: started unprivileged, in a session of its own, and never outliving whoever started it."""
+"""One child process: unprivileged, in a session of its own, never outliving whoever started it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,20 @@ LOG_BYTES = 10_000_000
 class Process:
     """A child with a log file.
 
-    The kernel sends it `end_signal` when the thread that started it ends (PR_SET_PDEATHSIG, by setpriv), so that
-    a killed supervisor leaves nothing behind. Start it from a thread that stays, e.g. the main thread.
+    The kernel sends it `end_signal` when the thread that started it ends (PR_SET_PDEATHSIG, by setpriv), so
+    that a killed supervisor leaves nothing behind. Start it from a thread that stays, e.g. the main thread.
     """
 
     def __init__(
-        self, command: Sequence[str], *, log: Path, user: ServiceUser | None = None,
-        environ: Mapping[str, str] | None = None, cwd: Path | None = None, end_signal: signal.Signals = signal.SIGTERM,
-    ) -> None:  # fmt: skip
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        user: ServiceUser | None = None,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        end_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
         self.log = log
         self.end_signal = end_signal
         self._command = [*_wrapper(user, end_signal), *command]

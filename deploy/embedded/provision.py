@@ -1,4 +1,4 @@
-"""Finds the services' programs: those of the system when they suit, else a private prefix in the shared cache."""
+"""Finds the services' programs: the system's when they suit, else a private prefix in the shared cache."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _build_in(work: Path, recipes: Sequence[Recipe], cache: Path, report: Report
     apt = Apt(work)
     if (architecture := ARCHITECTURES.get(apt.architecture)) is None:
         raise ProvisionError(
-            f"no embedded services for the architecture {apt.architecture} ({' and '.join(ARCHITECTURES)} only): "
+            f"no embedded services for {apt.architecture}, only for {' and '.join(ARCHITECTURES)}: "
             "set CHIIKI_DATABASE_URL and CHIIKI_MQTT_URL"
         )
     apt.update(report.fraction)
@@ -159,6 +159,6 @@ def _put_in_place(recipe: Recipe, target: Path, home: Path) -> None:
     if not _suits(recipe, home):
         shutil.rmtree(home)
         raise ProvisionError(
-            f"the downloaded {recipe.name} does not run here or is too old: install PostgreSQL 17 with TimescaleDB "
-            "and mosquitto 2.0.21 yourself, or set CHIIKI_DATABASE_URL and CHIIKI_MQTT_URL"
+            f"the downloaded {recipe.name} does not run here or is too old: install PostgreSQL 17 with "
+            "TimescaleDB and mosquitto 2.0.21 yourself, or set CHIIKI_DATABASE_URL and CHIIKI_MQTT_URL"
         )

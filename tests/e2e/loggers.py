@@ -28,6 +28,7 @@ CHANNELS = {
     "Water Content 1 (m³/m³)": "soil_water_content@1",
     "Water Content 1 (m³/m³)_2": "soil_water_content@2",
 }
+GOOD = pl.col("at").is_not_null() & pl.col("value").is_not_null() & pl.col("value").is_not_nan()
 SHAPES = ("sample", "list", "columns", "cbor")
 
 
@@ -45,8 +46,12 @@ class Logger:
 
     def stored(self) -> pl.DataFrame:
         """channel, at, value: what the database must hold (the first value of a time stays)."""
-        good = self.rows.filter(pl.col("at").is_not_null() & pl.col("value").is_not_null() & pl.col("value").is_not_nan())
+        good = self.rows.filter(GOOD)
         return good.unique(["channel", "at"], keep="first", maintain_order=True).select("channel", "at", "value")
+
+    def refused(self) -> int:
+        """How many values have no instant or are no number."""
+        return self.rows.filter(~GOOD).height
 
 
 def read_loggers() -> list[Logger]:

@@ -1,0 +1,145 @@
+"""Is it alive, is it ready, what does it count, and how is it described."""
+
+import asyncio
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from api.house import CONNECTION_WAIT_S, House
+from api.metrics import MEDIA, family, flatten, sort_of
+from api.operations import Call, Document, Routes, Text, Unready
+from api.wire import At, Nothing
+from store.errors import DatabaseError, StoreError
+from store.heartbeats import Heartbeat, list_beats
+from store.migrate import check
+
+routes = Routes("health", prefix="")
+
+
+class Alive(msgspec.Struct, frozen=True, kw_only=True):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Gateway(msgspec.Struct, frozen=True, kw_only=True):
+    """The last word of a gateway."""
+
+    process: Annotated[str, Meta(examples=["gateway-1"])]
+    beat_at: At
+    age_s: Annotated[float, Meta(examples=[1.2])]
+    alive: bool
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether calls can be answered with current data; `missing` says what to see to."""
+
+    ready: bool
+    missing: list[str]
+    database: bool
+    migrations_pending: list[str]
+    gateways: list[Gateway]
+
+
+@routes.get("/health", least=None, ja="稼働確認", needs_store=False)
+async def get_health(call: Call[Nothing, Nothing, Nothing]) -> Alive:  # noqa: ARG001
+    """Tell that the process is alive; the database is not asked."""
+    return Alive()
+
+
+@routes.get("/ready", least=None, ja="準備状態", needs_store=False)
+async def get_ready(call: Call[Nothing, Nothing, Nothing]) -> Ready | Unready[Ready]:
+    """Tell whether the database answers, its schema is current, and a gateway has reported lately."""
+    state = await _state(call.house)
+    return state if state.ready else Unready(state)
+
+
+async def _state(house: House) -> Ready:
+    settings = house.settings
+    try:
+        beats = await _beats(house)
+        schema = await asyncio.to_thread(check, settings.database_url)
+    except (DatabaseError, StoreError, TimeoutError) as error:
+        return _report([f"database: {_line(error)}"], database=False)
+    missing = [f"migration {name}: run ./chiiki migrate" for name in schema.pending]
+    gateways = [
+        _gateway(beat, settings.gateway_stale_s) for beat in beats if beat.process.startswith("gateway")
+    ]
+    if settings.gateway_needed and not any(gateway.alive for gateway in gateways):
+        missing.append(
+            f"gateway: none has reported within {settings.gateway_stale_s:g} s; start ./chiiki gateway"
+        )
+    return _report(missing, database=True, pending=schema.pending, gateways=gateways)
+
+
+def _report(
+    missing: list[str],
+    *,
+    database: bool,
+    pending: list[str] | None = None,
+    gateways: list[Gateway] | None = None,
+) -> Ready:
+    return Ready(
+        ready=not missing,
+        missing=missing,
+        database=database,
+        migrations_pending=pending or [],
+        gateways=gateways or [],
+    )
+
+
+def _gateway(beat: Heartbeat, stale_s: float) -> Gateway:
+    return Gateway(process=beat.process, beat_at=beat.beat_at, age_s=beat.age_s, alive=beat.age_s <= stale_s)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+async def _beats(house: House) -> list[Heartbeat]:
+    async with house.pool.connection(CONNECTION_WAIT_S) as conn:
+        return await list_beats(conn)
+
+
+@routes.get("/metrics", least=None, ja="Prometheus指標", needs_store=False)
+async def get_metrics(call: Call[Nothing, Nothing, Nothing]) -> Text:
+    """Show the counts of this process, and what the others last reported, for Prometheus."""
+    house = call.house
+    lines = [*house.tally.lines(), *_pool_lines(house)]
+    try:
+        beats = await _beats(house)
+    except (DatabaseError, StoreError, TimeoutError):
+        lines += family("chiiki_database_up", "gauge", "Whether the database answers.", [({}, 0)])
+    else:
+        lines += family("chiiki_database_up", "gauge", "Whether the database answers.", [({}, 1)])
+        lines += _beat_lines(beats)
+    return Text("\n".join(lines) + "\n", MEDIA)
+
+
+def _pool_lines(house: House) -> list[str]:
+    stats = house.pool.get_stats()
+    shown = ("pool_size", "pool_available", "requests_waiting")
+    return [
+        line
+        for name in shown
+        for line in family(f"chiiki_api_{name}", "gauge", "", [({}, float(stats.get(name, 0)))])
+    ]
+
+
+def _beat_lines(beats: list[Heartbeat]) -> list[str]:
+    ages = [({"process": beat.process}, beat.age_s) for beat in beats]
+    lines = list(family("chiiki_process_beat_age_seconds", "gauge", "Since a process last reported.", ages))
+    samples: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for beat in beats:
+        for name, value in flatten(beat.metrics, "chiiki_gateway_"):
+            samples.setdefault(name, []).append(({"process": beat.process}, value))
+    for name in sorted(samples):
+        lines += family(name, sort_of(name), "", samples[name])
+    return lines
+
+
+@routes.get("/api/v1/openapi.json", least=None, ja="このAPIの記述（OpenAPI 3.1）", needs_store=False)
+async def get_openapi(call: Call[Nothing, Nothing, Nothing]) -> Document:
+    """Describe all of this (OpenAPI 3.1)."""
+    return Document(call.house.description)

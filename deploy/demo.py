@@ -1,0 +1,185 @@
+"""The demonstration: a school farm in Shihoro and a fish market in Sendai, simulated and marked as such."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deploy import state
+from deploy.errors import ServiceError
+from deploy.parts import PythonPart
+from deploy.probe import ask
+from devices.credentials import hash_password, new_password, new_token, token_digest
+from store.devices import add_device, restore_device, rotate_device
+from store.errors import StoreConflict
+from store.pool import open_pool
+from store.sites import add_site
+from store.tokens import add_token
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deploy.supervisor import Supervisor
+    from store.pool import AsyncConnection
+
+HISTORY_DAYS = 120
+VISIBLE_S = 90.0
+CONFIG = "demo-simulator.json"
+TOKENS = "demo-tokens.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoDevice:
+    """A simulated device of the demonstration; `role` is its kind too."""
+
+    name: str
+    lab: str
+    site: str
+    role: str
+    label: str
+    seed: int
+
+
+SITES: list[dict[str, Any]] = [
+    {
+        "lab": "shihoro",
+        "slug": "school-farm",
+        "name_ja": "高校の農場(模擬)",
+        "name_en": "High-school farm (simulated)",
+        "latitude": 43.168,
+        "longitude": 143.241,
+        "elevation_m": 190.0,
+    },
+    {
+        "lab": "sendai",
+        "slug": "fish-market",
+        "name_ja": "魚市場(模擬)",
+        "name_en": "Fish market (simulated)",
+        "latitude": 38.258,
+        "longitude": 140.921,
+        "elevation_m": 5.0,
+    },
+]
+DEVICES = [
+    DemoDevice(
+        name="shihoro-farm-1", lab="shihoro", site="school-farm", role="farm-station", label="北の畑", seed=1
+    ),
+    DemoDevice(
+        name="shihoro-farm-2", lab="shihoro", site="school-farm", role="farm-station", label="南の畑", seed=2
+    ),
+    DemoDevice(
+        name="sendai-echo-1", lab="sendai", site="fish-market", role="echo-unit", label="マダラ", seed=3
+    ),
+    DemoDevice(
+        name="sendai-sorter-1", lab="sendai", site="fish-market", role="fish-sorter", label="サバ", seed=4
+    ),
+]
+
+
+async def play(supervisor: Supervisor) -> None:
+    """Register the demonstration's labs and devices, let them send, and wait until readings can be seen."""
+    folder = supervisor.settings.state_dir
+    pool = await open_pool(supervisor.database_url, process="demo", max_size=1)
+    try:
+        async with pool.connection() as connection:
+            passwords = await register(connection)
+            tokens = await viewer_tokens(connection, folder / TOKENS)
+    finally:
+        await pool.close()
+    state.write_secret(folder / CONFIG, json.dumps(simulator_config(supervisor.mqtt_url, passwords)))
+    arguments = ["-m", "devices.simulator", str(folder / CONFIG), "--history-days", str(HISTORY_DAYS)]
+    simulator = PythonPart("simulator", arguments, state_dir=folder, environ={})
+    await supervisor.add("simulator", simulator)
+    await wait_visible(supervisor.settings.http_url, tokens)
+    tell(supervisor.settings.http_url, tokens, folder)
+
+
+async def register(connection: AsyncConnection) -> dict[str, str]:
+    """Make what is not there yet; each device gets a new password. Returns the passwords by device."""
+    for site in SITES:
+        try:
+            async with connection.transaction():
+                await add_site(connection, **site)
+        except StoreConflict:
+            continue
+    return {device.name: await _register(connection, device) for device in DEVICES}
+
+
+async def _register(connection: AsyncConnection, device: DemoDevice) -> str:
+    password = new_password()
+    line = hash_password(password)
+    try:
+        async with connection.transaction():
+            await add_device(
+                connection,
+                name=device.name,
+                lab=device.lab,
+                kind=device.role,
+                site=device.site,
+                label=device.label,
+                simulated=True,
+                password_hash=line,
+            )
+    except StoreConflict:
+        await restore_device(connection, device.name)
+        await rotate_device(connection, device.name, line)
+    return password
+
+
+async def viewer_tokens(connection: AsyncConnection, path: Path) -> dict[str, str]:
+    """Return a token for looking at each of the labs; made once."""
+    try:
+        tokens: dict[str, str] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        tokens = {}
+    for lab in sorted({device.lab for device in DEVICES} - tokens.keys()):
+        token = tokens[lab] = new_token()
+        await add_token(
+            connection, digest=token_digest(token), hint=token[:8], lab=lab, role="viewer", label="demo"
+        )
+    state.write_secret(path, json.dumps(tokens))
+    return tokens
+
+
+def simulator_config(mqtt_url: str, passwords: dict[str, str]) -> dict[str, object]:
+    """Return the simulator's configuration; see `devices.simulator.run`."""
+    devices = [
+        {"name": d.name, "password": passwords[d.name], "role": d.role, "seed": d.seed, "site": d.site}
+        for d in DEVICES
+    ]
+    return {"mqtt_url": mqtt_url, "devices": devices}
+
+
+async def wait_visible(url: str, tokens: dict[str, str]) -> None:
+    """Wait until the API shows readings of every lab."""
+    end_at = time.monotonic() + VISIBLE_S
+    waiting = dict(tokens)
+    while waiting:
+        for lab, token in list(waiting.items()):
+            answer = await asyncio.to_thread(ask, f"{url}/api/v1/labs/{lab}/latest", token)
+            if answer and answer.get("items"):
+                del waiting[lab]
+        if time.monotonic() > end_at:
+            raise ServiceError(
+                f"no readings of {' and '.join(waiting)} after {VISIBLE_S:.0f} s: see the logs"
+            )
+        await asyncio.sleep(0.2)
+
+
+def tell(url: str, tokens: dict[str, str], folder: Path) -> None:
+    """Print where to look, and lines to try."""
+    print(f"ready {url}", flush=True)
+    authorization = f"-H 'Authorization: Bearer {tokens['shihoro']}'"
+    lines = [
+        "Everything shown is simulated: a school farm in Shihoro, a fish market in Sendai. Try:",
+        f"  curl {authorization} {url}/api/v1/labs/shihoro/latest",
+        f"  curl {authorization} {url}/api/v1/devices/shihoro-farm-1/series",
+        f"  curl {authorization} {url}/api/v1/devices/shihoro-farm-1/ledger",
+        f"Sendai's token: {tokens['sendai']} · the operator's: {folder}/operator-token",
+        "Stop with Ctrl-C or ./chiiki stop",
+    ]
+    print("\n".join(lines), file=sys.stderr, flush=True)

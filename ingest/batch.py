@@ -1,0 +1,156 @@
+"""Chunks gathered for one transaction, and the sheet that is made of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ingest.chunk import Chunk, Columns, join
+from ingest.validate import flag
+from store.readings import Fate, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ingest.link import Delivery
+    from store.readings import Fates
+
+HOUR_US = 3_600_000_000
+
+
+@dataclass(slots=True)
+class Batch:
+    """What goes into one transaction.
+
+    Attributes
+    ----------
+    deliveries : list[Delivery]
+        Those that may be acknowledged once it is committed, in order of arrival.
+    rows : int
+        Readings and rejected messages.
+    began_s : float
+        When the first chunk came, by the monotonic clock.
+    """
+
+    chunks: list[Chunk] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    rows: int = 0
+    began_s: float = 0.0
+
+    def add(self, chunk: Chunk) -> None:
+        """Add a chunk."""
+        if not self.chunks:
+            self.began_s = time.monotonic()
+        self.chunks.append(chunk)
+        self.rows += chunk.rows
+
+    def fits(self, chunk: Chunk) -> bool:
+        """Tell whether a chunk was received in the same hour, as the ledger counts by the hour."""
+        return not self.chunks or self.chunks[0].received_us // HOUR_US == chunk.received_us // HOUR_US
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """The readings of a batch, ready for the database.
+
+    Attributes
+    ----------
+    rows : Rows
+        Sorted by key, each key once: the first of a key to arrive.
+    row : intp[n]
+        For each reading, sorted by key, its row.
+    arrival : intp[n]
+        For each of them its place in the order of arrival.
+    value : float64[n]
+    device : int32[n]
+    slot : int32[n]
+    columns : Columns
+        The readings in order of arrival, and their records.
+    chunk_of : int64[r]
+        For each record its chunk.
+    """
+
+    chunks: Sequence[Chunk]
+    rows: Rows
+    row: NDArray[np.intp]
+    arrival: NDArray[np.intp]
+    value: NDArray[np.float64]
+    device: NDArray[np.int32]
+    slot: NDArray[np.int32]
+    columns: Columns
+    chunk_of: NDArray[np.int64]
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a key came more than once."""
+        return len(self.row) != len(self.rows)
+
+    def spread(self, fates: Fates) -> NDArray[np.int8]:
+        """Give each reading its `Fate`, those too whose key came earlier in the same batch."""
+        code = fates.code[self.row]
+        if not self.repeats:
+            return code
+        again = np.zeros(len(self.row), np.bool_)
+        again[1:] = self.row[1:] == self.row[:-1]
+        same = self.value == fates.stored[self.row]
+        late = np.where(same, Fate.DUPLICATE, Fate.CONFLICTING)
+        code[again] = np.where(code[again] == Fate.REFUSED, Fate.REFUSED, late[again])
+        return code
+
+    def locate(self, places: NDArray[np.intp]) -> list[tuple[Chunk, int, int]]:
+        """Tell where readings came from: chunk, number of the message, index within it.
+
+        Parameters
+        ----------
+        places : intp[k]
+            Of readings sorted by key.
+        """
+        arrival = self.arrival[places]
+        ends = np.cumsum(self.columns.count)
+        record = np.searchsorted(ends, arrival, side="right")
+        index = self.columns.first[record] + arrival - (ends[record] - self.columns.count[record])
+        found = zip(
+            self.chunk_of[record].tolist(), self.columns.owner[record].tolist(), index.tolist(), strict=True
+        )
+        return [(self.chunks[chunk], owner, place) for chunk, owner, place in found]
+
+
+def seal(chunks: Sequence[Chunk], slots: NDArray[Any]) -> Sheet:
+    """Sort the readings of chunks by key and set their quality flags.
+
+    Parameters
+    ----------
+    slots : structured array
+        `ingest.registry.Registry.slots`.
+    """
+    parts = [part for chunk in chunks for part in chunk.parts]
+    columns = join(parts)
+    series_in = slots["series"][columns.slot]
+    arrival = np.lexsort((columns.at, series_in))
+    series, at = series_in[arrival], columns.at[arrival]
+    fresh = np.ones(len(series), np.bool_)
+    fresh[1:] = (series[1:] != series[:-1]) | (at[1:] != at[:-1])
+    row = np.cumsum(fresh) - 1
+    slot, value = columns.slot[arrival], columns.value[arrival]
+    received = np.repeat(
+        np.array([chunk.received_us for chunk in chunks], np.int64),
+        np.array([sum(map(len, chunk.parts)) for chunk in chunks], np.intp),
+    )[arrival]
+    rows = Rows(series=series, at=at, received=received, value=value, quality=flag(slots, slot, value))
+    counts = [sum(len(part.owner) for part in chunk.parts) for chunk in chunks]
+    return Sheet(
+        chunks=chunks,
+        rows=rows if fresh.all() else rows.take(fresh),
+        row=row,
+        arrival=arrival,
+        value=value,
+        device=slots["device"][slot],
+        slot=slot,
+        columns=columns,
+        chunk_of=np.repeat(np.arange(len(chunks)), np.array(counts, np.intp)),
+    )

@@ -1,0 +1,69 @@
+"""Telling devices what is committed, so that those with a buffer may let go of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ingest.topics import committed_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ingest.link import Link
+    from ingest.metrics import Metrics
+    from ingest.registry import Registry
+    from store.boots import Committed
+
+LEAST_PAUSE_S: Final = 1.0
+"""Between two notices on the same boot of the same device, unless it asks."""
+TICK_S: Final = 0.1
+
+Key = tuple[int, str]
+
+
+class Notices:
+    """What is to be told, and when each boot was last told of."""
+
+    def __init__(self, link: Link, registry: Registry, metrics: Metrics) -> None:
+        self._link = link
+        self._registry = registry
+        self._metrics = metrics
+        self._waiting: dict[Key, Committed] = {}
+        self._told_s: dict[Key, float] = {}
+
+    def note(self, committed: Iterable[Committed], asked: set[Key]) -> None:
+        """Take what a committed batch learnt; what was asked for is told at once."""
+        for item in committed:
+            key = (item.device_id, item.boot)
+            self._waiting[key] = item
+            if key in asked:
+                self._tell(key, time.monotonic())
+
+    def tell_due(self) -> None:
+        """Tell what may be told now; what the link cannot take waits."""
+        now_s = time.monotonic()
+        self._told_s = {key: told_s for key, told_s in self._told_s.items() if now_s - told_s < LEAST_PAUSE_S}
+        for key in [key for key in self._waiting if key not in self._told_s]:
+            self._tell(key, now_s)
+
+    def _tell(self, key: Key, now_s: float) -> None:
+        item = self._waiting[key]
+        name = self._registry.name_of(item.device_id)
+        if name is not None:
+            payload = msgspec.json.encode({"boot": item.boot, "seq": item.seq})
+            if not self._link.publish(committed_topic(name), payload):
+                self._metrics.notices_dropped += 1
+                return
+            self._metrics.notices += 1
+        self._told_s[key] = now_s
+        del self._waiting[key]
+
+    async def run(self) -> None:
+        """Tell what became due, for ever."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.tell_due()

@@ -1,0 +1,174 @@
+"""The exact way: one message at a time, with a good reason for whatever is rejected."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ingest.chunk import Chunk, Columns
+from ingest.codecs import Undecodable, decode
+from ingest.patience import persist
+from ingest.samples import Contents, Reading, reject_all, walk
+from ingest.shown import clean
+from ingest.statuses import take_status
+from ingest.topics import LATER, READINGS, STATUS, parse_topic
+from store.errors import RowsRefused
+
+if TYPE_CHECKING:
+    from ingest.registry import Registry, Sender
+
+AT_ONCE: Final = 100
+"""Messages examined before other tasks get their turn: about a millisecond."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Odd:
+    """A message to be examined."""
+
+    number: int
+    topic: str
+    payload: bytes
+    retained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an odd message came to; `slots` by key of ``contents.readings``."""
+
+    device_id: int
+    contents: Contents
+    slots: dict[str, int]
+
+    def fill(self, chunk: Chunk, odd: Odd) -> None:
+        """Put them into a chunk."""
+        chunk.devices.append(self.device_id)
+        if self.contents.readings:
+            chunk.parts.append(_to_columns(odd.number, self.contents.readings, self.slots))
+        if self.device_id:
+            chunk.seqs.extend((self.device_id, boot, seq) for boot, seq in self.contents.seqs)
+        for rejection in self.contents.rejections.values():
+            if rejection.indices is not None:
+                rejection.indices.sort()
+            chunk.rejections.append((odd.number, self.device_id, rejection))
+
+
+async def examine(registry: Registry, chunk: Chunk, messages: list[Odd], largest: int) -> None:
+    """Examine messages and put what they hold into the chunk.
+
+    Devices and channels that are not known are asked of the database first, so that one that was added a moment ago is found.
+    """
+    await _meet_senders(registry, messages)
+    for count, odd in enumerate(messages, start=1):
+        findings = await examine_one(registry, chunk, odd, largest)
+        findings.fill(chunk, odd)
+        if count % AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+async def _meet_senders(registry: Registry, messages: list[Odd]) -> None:
+    """Read the senders that are unknown or not welcome again, all at once."""
+    names = {parse_topic(odd.topic).device for odd in messages}
+    strange = {name for name in names if name and not _is_welcome(registry.by_name.get(name))}
+    if strange:
+        # A name with a NUL byte is no query's parameter, and no device's name.
+        asked = [name for name in strange if name.isprintable()]
+        await persist(lambda: registry.find(asked), "look for devices")
+
+
+def _is_welcome(sender: Sender | None) -> bool:
+    return sender is not None and not sender.revoked and sender.kind is not None
+
+
+async def examine_one(registry: Registry, chunk: Chunk, odd: Odd, largest: int) -> Findings:
+    """Find out what a message holds; a fault of ours rejects the message and nothing else."""
+    sender = registry.by_name.get(parse_topic(odd.topic).device)
+    try:
+        contents = _read(chunk, sender, odd, largest)
+        return await _place(registry, sender, contents)
+    except Exception as error:
+        _log.exception("a message on %s could not be examined", clean(odd.topic))
+        internal = reject_all("internal", f"{type(error).__name__}: {clean(str(error), 200)}")
+        return Findings(0 if sender is None else sender.id, internal, {})
+
+
+def _read(chunk: Chunk, sender: Sender | None, odd: Odd, largest: int) -> Contents:
+    topic = parse_topic(odd.topic)
+    refusal = _refuse(topic.device, topic.kind, sender)
+    if refusal is not None:
+        return refusal
+    if len(odd.payload) > largest:
+        return reject_all(
+            "oversized", f"the message has {len(odd.payload)} bytes; at most {largest} are taken"
+        )
+    if topic.kind == STATUS:
+        assert sender is not None
+        return take_status(chunk, sender.id, odd.payload, retained=odd.retained)
+    message = decode(odd.payload)
+    if isinstance(message, Undecodable):
+        return reject_all(message.reason, message.detail)
+    return walk(message, chunk.received_us)
+
+
+def _refuse(device: str, kind: str, sender: Sender | None) -> Contents | None:
+    """Say why nothing can be taken from this topic, or None."""
+    if not device or not kind:
+        return reject_all("bad_topic", "the topic is not chiiki/v1/DEVICE/up/readings, nor another of ours")
+    if sender is None:
+        return reject_all("unknown_device", f"there is no device {clean(device)!r}")
+    if sender.revoked:
+        return reject_all("device_revoked", f"{sender.name} was revoked")
+    if sender.kind is None:
+        return reject_all(
+            "unknown_kind", f"{sender.name} is of the kind {sender.kind_name!r}, which has no file"
+        )
+    if kind in LATER:
+        return reject_all("kind_not_supported", f"messages of the kind {kind!r} are not taken in yet")
+    assert kind in {READINGS, STATUS}
+    return None
+
+
+async def _place(registry: Registry, sender: Sender | None, contents: Contents) -> Findings:
+    """Find each reading's series, beginning it where the device's kind allows."""
+    if sender is None:
+        return Findings(0, contents, {})
+    refusals: dict[str, tuple[str, str]] = {}
+    for key in dict.fromkeys(reading.key for reading in contents.readings):
+        refusal = sender.refuse(key) or await _open(registry, sender, key)
+        if refusal is not None:
+            refusals[key] = refusal
+    kept = []
+    for reading in contents.readings:
+        if reading.key in refusals:
+            contents.reject(*refusals[reading.key], reading.index)
+        else:
+            kept.append(reading)
+    contents.readings = kept
+    return Findings(sender.id, contents, {reading.key: sender.channels[reading.key] for reading in kept})
+
+
+async def _open(registry: Registry, sender: Sender, key: str) -> tuple[str, str] | None:
+    if key in sender.channels:
+        return None
+    try:
+        await persist(lambda: registry.open_channel(sender, key), f"open a series for {sender.name}")
+    except RowsRefused as error:
+        return "database_refused", clean(str(error), 200)
+    return None
+
+
+def _to_columns(number: int, readings: list[Reading], slots: dict[str, int]) -> Columns:
+    """Make each reading a record of its own."""
+    return Columns(
+        slot=np.array([slots[reading.key] for reading in readings], np.int32),
+        at=np.array([reading.at_us for reading in readings], np.int64),
+        value=np.array([reading.value for reading in readings], np.float64),
+        owner=np.full(len(readings), number, np.int64),
+        first=np.array([reading.index for reading in readings], np.int64),
+        count=np.ones(len(readings), np.int64),
+    )

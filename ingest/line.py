@@ -1,0 +1,123 @@
+"""From deliveries to committed batches: one is being written while the next is being gathered, and no more than that."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from ingest.batch import Batch
+from ingest.intake import take_in
+from ingest.link import LinkClosed
+
+if TYPE_CHECKING:
+    from ingest.chunk import Chunk
+    from ingest.committed import Notices
+    from ingest.latest import Latest
+    from ingest.link import Link
+    from ingest.metrics import Metrics
+    from ingest.registry import Registry
+    from ingest.write import Scribe
+
+_log = logging.getLogger(__name__)
+
+
+class Line:
+    """Two tasks, `take` and `write`, and the batch between them.
+
+    Parameters
+    ----------
+    batch_rows : int
+        Size at which a batch is written, and beyond which no more is taken in until the writer is free.
+    batch_age_s : float
+        Age at which it is written though it is small.
+    largest : int
+        Size in bytes of the largest payload that is decoded.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        registry: Registry,
+        scribe: Scribe,
+        notices: Notices,
+        latest: Latest,
+        metrics: Metrics,
+        *,
+        batch_rows: int,
+        batch_age_s: float,
+        largest: int,
+    ) -> None:
+        self._link = link
+        self._registry = registry
+        self._scribe = scribe
+        self._notices = notices
+        self._latest = latest
+        self._metrics = metrics
+        self._batch_rows = batch_rows
+        self._batch_age_s = batch_age_s
+        self._largest = largest
+        self._batch = Batch()
+        self._begun = asyncio.Event()
+        self._full = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._ended = False
+
+    async def take(self) -> None:
+        """Take deliveries in until the link is closed."""
+        try:
+            while True:
+                delivery = await self._link.receive()
+                async for chunk in take_in(self._registry, delivery, self._largest):
+                    await self._add(chunk)
+                self._batch.deliveries.append(delivery)
+                self._begun.set()
+        except LinkClosed:
+            self._ended = True
+            self._begun.set()
+            self._full.set()
+
+    async def _add(self, chunk: Chunk) -> None:
+        while not (self._room.is_set() and self._batch.fits(chunk)):
+            self._full.set()
+            self._room.clear()
+            await self._room.wait()
+        self._batch.add(chunk)
+        self._begun.set()
+        if self._batch.rows >= self._batch_rows:
+            self._full.set()
+            self._room.clear()
+
+    async def write(self) -> None:
+        """Write batches until the last one is written after the link was closed."""
+        while not (self._ended and not self._batch.chunks and not self._batch.deliveries):
+            batch = await self._next()
+            if batch.chunks:
+                await self._write(batch)
+            for delivery in batch.deliveries:
+                self._link.acknowledge(delivery)
+
+    async def _next(self) -> Batch:
+        """Wait until the batch is full or old enough, and begin another one."""
+        await self._begun.wait()
+        waited_s = time.monotonic() - self._batch.began_s if self._batch.chunks else self._batch_age_s
+        try:
+            await asyncio.wait_for(self._full.wait(), max(0.0, self._batch_age_s - waited_s))
+        except TimeoutError:
+            pass
+        batch, self._batch = self._batch, Batch()
+        if not self._ended:
+            self._begun.clear()
+            self._full.clear()
+        self._room.set()
+        return batch
+
+    async def _write(self, batch: Batch) -> None:
+        began_s = time.monotonic()
+        written = await self._scribe.write(batch.chunks)
+        self._metrics.note(written, time.monotonic() - began_s)
+        self._latest.note(written.sheet, written.fate)
+        asked = {(ask.device_id, ask.boot) for chunk in batch.chunks for ask in chunk.asks}
+        self._notices.note(written.committed, asked)

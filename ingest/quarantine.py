@@ -1,0 +1,109 @@
+"""What could not be stored, made ready to be kept raw."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.batch import HOUR_US
+from ingest.moments import from_us
+from ingest.shown import clean
+from store.quarantine import Refusal
+from store.readings import Fate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from ingest.batch import Sheet
+    from ingest.chunk import Chunk
+    from store.readings import Fates
+
+SHOWN = 5
+"""Conflicts of one message that are told one by one."""
+
+LONGEST_TOPIC = 65_535
+"""MQTT's own limit, in bytes."""
+
+
+def digest_of(topic: str, payload: bytes, reason: str, rejected: list[int] | None) -> bytes:
+    """Give SHA-256 of what makes two refusals the same: topic, payload, reason and rejected readings."""
+    digest = hashlib.sha256(payload)
+    digest.update(f"\0{len(payload)}\0{topic}\0{reason}\0{rejected}".encode("utf-8", "replace"))
+    return digest.digest()
+
+
+def refuse(
+    chunk: Chunk, number: int, device_id: int, reason: str, detail: str, rejected: list[int] | None
+) -> Refusal:
+    """Make a refusal of readings of one message of a chunk; `rejected` None: of all of it, counted as one."""
+    topic, payload = chunk.source.topics[number], bytes(chunk.source.payloads[number])
+    return Refusal(
+        digest=digest_of(topic, payload, reason, rejected),
+        device_id=device_id,
+        topic=clean(topic, LONGEST_TOPIC),
+        payload=payload,
+        reason=reason,
+        detail=detail,
+        rejected=rejected,
+        readings=1 if rejected is None else len(rejected),
+        received_at=from_us(chunk.received_us),
+        hour=from_us(chunk.received_us // HOUR_US * HOUR_US),
+    )
+
+
+def collect(sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> list[Refusal]:
+    """Collect all that a sheet leaves to quarantine; the same message seen twice is one refusal, seen twice."""
+    rejected = (
+        refuse(chunk, number, device, item.reason, item.detail, item.indices)
+        for chunk in sheet.chunks
+        for number, device, item in chunk.rejections
+    )
+    found: dict[bytes, Refusal] = {}
+    _gather(found, rejected)
+    if (fate >= Fate.CONFLICTING).any():
+        _gather(found, _conflicts(sheet, fates, fate))
+        _gather(found, _refused(sheet, fates, fate))
+    return list(found.values())
+
+
+def _gather(found: dict[bytes, Refusal], refusals: Iterable[Refusal]) -> None:
+    for refusal in refusals:
+        known = found.setdefault(refusal.digest, refusal)
+        if known is not refusal:
+            known.sightings += refusal.sightings
+
+
+def _conflicts(sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> Iterable[Refusal]:
+    places = np.flatnonzero(fate == Fate.CONFLICTING)
+    stored = fates.stored[sheet.row[places]].tolist()
+    came, at = sheet.value[places].tolist(), sheet.rows.at[sheet.row[places]].tolist()
+    told = [
+        f"{from_us(when):%Y-%m-%dT%H:%M:%S.%fZ} stored {old!r}, came {new!r}"
+        for when, old, new in zip(at, stored, came, strict=True)
+    ]
+    return _by_message(sheet, places, told, "conflicting")
+
+
+def _refused(sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> Iterable[Refusal]:
+    places = np.flatnonzero(fate == Fate.REFUSED)
+    told = [clean(fates.refusals[row], 300) for row in sheet.row[places].tolist()]
+    return _by_message(sheet, places, told, "database_refused")
+
+
+def _by_message(sheet: Sheet, places: NDArray[np.intp], told: list[str], reason: str) -> Iterable[Refusal]:
+    """Make one refusal of the readings of each message."""
+    messages: dict[tuple[int, int], tuple[Chunk, int, list[tuple[int, str]]]] = {}
+    device: dict[tuple[int, int], int] = {}
+    for place, text, (chunk, number, index) in zip(places.tolist(), told, sheet.locate(places), strict=True):
+        key = (id(chunk), number)
+        messages.setdefault(key, (chunk, number, []))[2].append((index, text))
+        device[key] = int(sheet.device[place])
+    for key, (chunk, number, readings) in messages.items():
+        readings.sort()
+        detail = "; ".join(dict.fromkeys(text for _, text in readings[:SHOWN]))
+        more = f"; and {len(readings) - SHOWN} more" if len(readings) > SHOWN else ""
+        yield refuse(chunk, number, device[key], reason, detail + more, [index for index, _ in readings])

@@ -1,0 +1,213 @@
+"""Quarantined messages once more, with today's registry and rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ingest.batch import seal
+from ingest.chunk import Chunk
+from ingest.examine import Odd, examine_one
+from ingest.moments import to_us
+from ingest.patience import persist
+from ingest.quarantine import collect
+from ingest.samples import Rejection
+from ingest.sequences import gather_boots
+from ingest.topics import parse_topic
+from store.batches import transaction
+from store.boots import add_seqs
+from store.ledger import Move, move_entries
+from store.quarantine import (
+    Refusal,
+    add_refusals,
+    close_replayed,
+    is_taken,
+    keep_open,
+    list_sightings,
+    lock_open,
+)
+from store.readings import Fate, bisect_readings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from ingest.registry import Registry
+    from ingest.samples import Contents
+    from store.pool import AsyncConnection, AsyncConnectionPool
+    from store.quarantine import Quarantined
+
+AT_ONCE: Final = 50
+"""Rows in one transaction: the ledger's entries of their devices are locked meanwhile."""
+
+CONFLICTING: Final = "conflicting"
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A quarantined message as the source of a chunk."""
+
+    topics: list[str]
+    payloads: list[bytes]
+
+
+async def replay(
+    pool: AsyncConnectionPool, registry: Registry, ids: Iterable[int], *, lab: str | None = None, largest: int
+) -> dict[str, int]:
+    """Replay open rows of quarantine; rows that another gateway is replaying are left to it.
+
+    Parameters
+    ----------
+    lab : str | None
+        Only rows of this lab's devices.
+    largest : int
+        Size in bytes of the largest payload that is decoded.
+
+    Returns
+    -------
+    dict[str, int]
+        ``rows`` replayed, ``closed`` among them, and readings by what became of them, each sighting counted.
+    """
+    total: Counter[str] = Counter(rows=0, closed=0, committed=0, duplicate=0, conflicting=0, quarantined=0)
+    for group in _groups(ids):
+        action = partial(_replay_group, pool, registry, group, lab, largest)
+        total.update(await persist(action, "replay"))
+    return dict(total)
+
+
+def _groups(ids: Iterable[int]) -> Iterator[list[int]]:
+    waiting = iter(ids)
+    while group := list(islice(waiting, AT_ONCE)):
+        yield group
+
+
+async def _replay_group(
+    pool: AsyncConnectionPool, registry: Registry, ids: list[int], lab: str | None, largest: int
+) -> Counter[str]:
+    done: Counter[str] = Counter()
+    async with transaction(pool) as conn:
+        rows = await lock_open(conn, ids, lab)
+        names = {parse_topic(row.topic).device for row in rows}
+        await registry.find([name for name in names if name.isprintable()])
+        sightings = await list_sightings(conn, [row.id for row in rows])
+        for row in rows:
+            done.update(await _replay_row(conn, registry, row, sightings[row.id], largest))
+    return done
+
+
+async def _replay_row(
+    conn: AsyncConnection,
+    registry: Registry,
+    row: Quarantined,
+    sightings: list[tuple[datetime, int]],
+    largest: int,
+) -> Counter[str]:
+    """Try one row again and book what became of it, for each time that it was seen."""
+    chunk = Chunk(source=_Message([row.topic], [row.payload]), received_us=to_us(row.received_at))
+    odd = Odd(number=0, topic=row.topic, payload=row.payload)
+    findings = await examine_one(registry, chunk, odd, largest)
+    _keep_rejected(findings.contents, row.rejected)
+    findings.fill(chunk, odd)
+    sheet = seal([chunk], registry.slots)
+    fates = await bisect_readings(conn, sheet.rows)
+    fate = sheet.spread(fates)
+    left = [replace(refusal, origin=row.origin) for refusal in collect(sheet, fates, fate)]
+    counts = np.bincount(fate, minlength=len(Fate)).tolist()
+    out, back = _make_moves(row, findings.device_id, counts, left, sightings)
+    fates_told = ("committed", "duplicate", "conflicting", "quarantined")
+    outcome = {name: sum(getattr(move, name) for move in back) for name in fates_told}
+    await add_seqs(conn, [news for news in gather_boots([chunk]) if news.ranges])
+    closed = await _settle(conn, row, left, sightings, outcome)
+    await move_entries(conn, out + back)
+    return Counter({"rows": 1, "closed": int(closed), **outcome})
+
+
+def _keep_rejected(contents: Contents, rejected: list[int] | None) -> None:
+    """Leave only the readings that were rejected before; the others have their place already."""
+    if rejected is None:
+        return
+    missing = set(rejected)
+    contents.readings = [reading for reading in contents.readings if reading.index in missing]
+    missing -= {reading.index for reading in contents.readings}
+    again = {}
+    for rejection in contents.rejections.values():
+        indices = sorted(missing if rejection.indices is None else missing & set(rejection.indices))
+        missing -= set(indices)
+        if indices:
+            again[rejection.reason] = Rejection(rejection.reason, rejection.detail, indices)
+    if missing:
+        again["internal"] = Rejection("internal", "the message is now read in another way", sorted(missing))
+    contents.rejections = again
+
+
+def _make_moves(
+    row: Quarantined,
+    device_id: int,
+    counts: list[int],
+    left: list[Refusal],
+    sightings: list[tuple[datetime, int]],
+) -> tuple[list[Move], list[Move]]:
+    """Say how the ledger changes in each hour in which the message was seen: what is taken out, what comes back.
+
+    The first time its readings are committed; every other time they would have been duplicates.
+    """
+    moved = device_id != row.device_id
+    conflicting = counts[Fate.CONFLICTING]
+    quarantined = sum(item.readings for item in left if item.reason != CONFLICTING)
+    stored = counts[Fate.COMMITTED] + counts[Fate.DUPLICATE]
+    out, back = [], []
+    for place, (hour, seen) in enumerate(sightings):
+        committed = counts[Fate.COMMITTED] if place == 0 else 0
+        old = row.readings * seen
+        out.append(
+            Move(
+                device_id=row.device_id,
+                hour=hour,
+                messages=-seen if moved else 0,
+                received=-old,
+                conflicting=-old if row.reason == CONFLICTING else 0,
+                quarantined=0 if row.reason == CONFLICTING else -old,
+            )
+        )
+        back.append(
+            Move(
+                device_id=device_id,
+                hour=hour,
+                messages=seen if moved else 0,
+                received=(stored + conflicting + quarantined) * seen,
+                committed=committed,
+                duplicate=stored * seen - committed,
+                conflicting=conflicting * seen,
+                quarantined=quarantined * seen,
+            )
+        )
+    return out, back
+
+
+async def _settle(
+    conn: AsyncConnection,
+    row: Quarantined,
+    left: list[Refusal],
+    sightings: list[tuple[datetime, int]],
+    outcome: dict[str, Any],
+) -> bool:
+    """Close the row, or keep it open for the first of what is left; the rest becomes rows of its own."""
+    free = [item for item in left if not await is_taken(conn, item.digest, row.id)]
+    stays = free[0] if free else None
+    others = [
+        replace(item, hour=hour, sightings=seen)
+        for item in left
+        if item is not stays
+        for hour, seen in sightings
+    ]
+    await add_refusals(conn, others)
+    if stays is None:
+        await close_replayed(conn, row.id, outcome)
+    else:
+        await keep_open(conn, row.id, stays, outcome)
+    return stays is None

@@ -1,0 +1,74 @@
+"""What is asked of a gateway through the database; several gateways share the work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from ingest.patience import persist
+from ingest.replay import replay
+from store.batches import transaction
+from store.errors import RowsRefused
+from store.quarantine import open_ids
+from store.requests import end_request, next_request
+
+if TYPE_CHECKING:
+    from ingest.metrics import Metrics
+    from ingest.registry import Registry
+    from store.pool import AsyncConnectionPool
+    from store.requests import Request
+
+_log = logging.getLogger(__name__)
+
+
+async def serve_requests(
+    pool: AsyncConnectionPool,
+    registry: Registry,
+    asked: asyncio.Event,
+    metrics: Metrics,
+    *,
+    poll_s: float,
+    largest: int,
+) -> None:
+    """Do what is asked for, for ever: when `asked` is set, and every `poll_s` seconds in case that was missed."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), poll_s)
+        asked.clear()
+        while await persist(lambda: _serve_one(pool, registry, metrics, largest), "serve a request"):
+            pass
+
+
+async def _serve_one(pool: AsyncConnectionPool, registry: Registry, metrics: Metrics, largest: int) -> bool:
+    """Take a request and do it; False if there was none."""
+    async with transaction(pool) as conn:
+        request = await next_request(conn)
+        if request is None:
+            return False
+        try:
+            outcome: dict[str, Any] = await _replay(pool, registry, request, largest)
+        except (RowsRefused, ValueError) as error:
+            _log.warning("request %d failed: %s", request.id, error)
+            await end_request(conn, request.id, "failed", {"error": str(error)})
+        else:
+            metrics.replayed += outcome["rows"]
+            await end_request(conn, request.id, "done", outcome)
+    return True
+
+
+async def _replay(
+    pool: AsyncConnectionPool, registry: Registry, request: Request, largest: int
+) -> dict[str, int]:
+    """Replay ``{"ids": [...]}``, or what ``{"device": …, "reason": …}`` finds; ``{}`` is all that is open."""
+    argument = request.argument
+    ids = argument.get("ids")
+    if ids is None:
+        async with transaction(pool) as conn:
+            ids = await open_ids(
+                conn, lab=request.lab, device=argument.get("device"), reason=argument.get("reason")
+            )
+    if not isinstance(ids, list) or not all(isinstance(number, int) for number in ids):
+        raise ValueError('a replay needs {"ids": [1, 2]}, or {"device": …} or {"reason": …}')
+    return await replay(pool, registry, ids, lab=request.lab, largest=largest)

@@ -1,0 +1,160 @@
+"""An application on a real database, two labs, and a client whose every answer is held against the description."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from jsonschema import Draft202012Validator
+
+from api.app import ApiSettings, make_app
+from api.openapi import describe
+from api.routes import DECLARED
+from devices.credentials import hash_password, new_token, token_digest
+from store.devices import add_device
+from store.heartbeats import beat
+from store.pool import open_pool
+from store.series import open_series
+from store.sites import add_site
+from store.tokens import add_token
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from psycopg_pool import AsyncConnectionPool
+
+DESCRIPTION = describe(DECLARED)
+NOON = datetime(2026, 7, 1, 3, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class World:
+    """Two labs, shihoro and sendai, each with a site, a device, a series and tokens of every role."""
+
+    tokens: dict[str, str] = field(default_factory=dict)
+    series: dict[str, int] = field(default_factory=dict)
+    devices: dict[str, int] = field(default_factory=dict)
+    token_ids: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.text)
+
+
+def check_described(operation: dict[str, Any], answer: Answer) -> None:
+    """Hold an answer against the description of its operation."""
+    described = operation["responses"][str(answer.status)]
+    if "$ref" in described:
+        described = DESCRIPTION["components"]["responses"][described["$ref"].rsplit("/", 1)[1]]
+    media = answer.headers["Content-Type"].split(";")[0]
+    if media.endswith("json"):
+        schema = described["content"][media]["schema"] | {"components": DESCRIPTION["components"]}
+        Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(answer.data)
+    else:
+        assert media in described["content"]
+
+
+@dataclass
+class Asker:
+    client: TestClient[Any, Any]
+    world: World
+
+    async def __call__(self, method: str, url: str, *, role: str | None = "operator", **options: Any) -> Answer:
+        """Ask with the token of a role, e.g. ``staff`` of shihoro or ``sendai-staff``; check what comes back."""
+        headers = dict(options.pop("headers", {}))
+        if role is not None:
+            headers["Authorization"] = f"Bearer {self.world.tokens[role]}"
+        async with self.client.request(method, url, headers=headers, allow_redirects=False, **options) as response:
+            answer = Answer(response.status, dict(response.headers), await response.text())
+            resource = response.request_info.url.path
+        operation = self._operation(method, resource)
+        if operation is not None and answer.status not in {304, 405} and method != "HEAD":
+            check_described(operation, answer)
+        return answer
+
+    def _operation(self, method: str, path: str) -> dict[str, Any] | None:
+        for address, methods in DESCRIPTION["paths"].items():
+            parts, asked = address.split("/"), path.split("/")
+            same = len(parts) == len(asked) and all(p == a or p[:1] == "{" for p, a in zip(parts, asked, strict=True))
+            if same and method.lower() in methods:
+                return methods[method.lower()]
+        return None
+
+
+@pytest.fixture
+async def world(pool: AsyncConnectionPool) -> World:
+    world = World()
+    async with pool.connection() as conn:
+        await _add_token(conn, world, "operator", None)
+        for lab in ("shihoro", "sendai"):
+            prefix = "" if lab == "shihoro" else "sendai-"
+            await add_site(conn, lab=lab, slug="farm", name_ja="農場", name_en="Farm")
+            name = f"{lab}-1"
+            device = await add_device(
+                conn, name=name, lab=lab, kind="farm-station", site="farm", password_hash=hash_password("x")
+            )
+            world.devices[name] = device.id
+            series = await open_series(conn, device.id, "air_temperature", "", "degC")
+            world.series[name] = series.id
+            for role in ("staff", "team", "viewer"):
+                await _add_token(conn, world, role, lab, prefix)
+            await conn.execute(
+                "INSERT INTO quarantine (digest, device_id, topic, payload, reason, detail, readings, received_at, seen_at)"
+                " VALUES (%s, %s, %s, '{}', 'bad_shape', 'Send at and values.', 1, %s, %s)",
+                [name.encode(), device.id, f"chiiki/v1/{name}/up/readings", NOON, NOON],
+            )
+            await conn.execute(
+                "INSERT INTO requests (lab_id, verb, argument) SELECT id, 'replay', '{}' FROM labs WHERE slug = %s",
+                [lab],
+            )
+        await beat(conn, "gateway-1", 17, NOON, {"committed_total": 12, "link": {"in_flight": 3}})
+    return world
+
+
+async def _add_token(conn: Any, world: World, role: Any, lab: str | None, prefix: str = "") -> None:
+    token = new_token()
+    added = await add_token(conn, digest=token_digest(token), hint=token[:8], lab=lab, role=role)
+    world.tokens[prefix + role] = token
+    world.token_ids[prefix + role] = added.id
+
+
+@pytest.fixture
+def make_client(
+    pool: AsyncConnectionPool, database_url: str
+) -> Callable[..., Awaitable[TestClient[Any, Any]]]:
+    async def make(over: AsyncConnectionPool | None = None, **settings: Any) -> TestClient[Any, Any]:
+        app = make_app(over or pool, ApiSettings(**{"database_url": database_url, **settings}))
+        client = TestClient(TestServer(app))
+        await client.start_server()
+        return client
+
+    return make
+
+
+@pytest.fixture
+async def ask(make_client: Callable[..., Awaitable[TestClient[Any, Any]]], world: World) -> AsyncIterator[Asker]:
+    client = await make_client()
+    yield Asker(client, world)
+    await client.close()
+
+
+async def add_readings(
+    pool: AsyncConnectionPool, series_id: int, rows: Sequence[tuple[datetime, float, int]]
+) -> None:
+    """Store readings (at, value, quality), received a minute later."""
+    async with pool.connection() as conn, conn.cursor() as cursor:
+        async with cursor.copy("COPY readings (series_id, at, received_at, value, quality) FROM STDIN") as copy:
+            for at, value, quality in rows:
+                await copy.write_row((series_id, at, at + timedelta(minutes=1), value, quality))

@@ -1,0 +1,296 @@
+"""What the line from MQTT to committed rows carries, beside what this machine's bare COPY can take.
+
+Each round measures, one after the other in the same run on the same server: bare COPY into the same hypertable, then committed
+readings/s through broker and gateway with 5 readings a message, then with 60. Ratios are taken within a round, since a
+machine's speed drifts. Then, at a calm rate, the time from a device's publish to the COMMIT of its readings, by PostgreSQL's own commit
+timestamps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psycopg
+
+from deploy.embedded.provision import provide
+from deploy.progress import Reporter
+from devices.simulator.load_packets import connect_packet, publish_packet
+from store.readings import Rows, encode_copy
+from tests.e2e.system import CHECKOUT, System, cpu_s, memory_mb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+QUANTITIES = 5
+START_MS = 1_770_000_000_000
+COPY_BATCHES = (5_000, 20_000, 50_000)
+NODE_RED = {"readings_per_s": 79_700, "memory_mb": 207, "from": "an earlier measurement on such a machine, not this run"}
+AIMS = {"ratio_at_5": 0.5, "ratio_at_60": 0.8, "gateway_mb": 150, "p99_ms": 250}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of each."""
+
+    rounds: int
+    devices: int
+    messages_5: int
+    messages_60: int
+    copy_rows: int
+    latency_s: float
+    codec: str
+    boot: bool
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run it; 0 when it ran, whatever came out."""
+    arguments = parser().parse_args(argv)
+    plan = Plan(
+        rounds=arguments.rounds, devices=arguments.devices, messages_5=arguments.messages, messages_60=arguments.messages // 6,
+        copy_rows=arguments.copy_rows, latency_s=arguments.latency_s, codec=arguments.codec, boot=arguments.boot,
+    )  # fmt: skip
+    report = asyncio.run(measure(plan))
+    print(json.dumps(report, indent=None if arguments.json else 2))
+    if not arguments.json:
+        tell(report)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="./chiiki bench ingest", description=__doc__)
+    made.add_argument("--json", action="store_true", help="one line of JSON and nothing else")
+    made.add_argument("--rounds", type=int, default=3)
+    made.add_argument("--devices", type=int, default=100, help="each on a connection of its own")
+    made.add_argument("--messages", type=int, default=240_000, help="of 5 readings; a sixth as many of 60")
+    made.add_argument("--copy-rows", type=int, default=1_200_000)
+    made.add_argument("--latency-s", type=float, default=20.0, help="how long to publish 1,000 messages/s")
+    made.add_argument("--codec", choices=("mqtt5", "paho"), default="mqtt5")
+    made.add_argument("--boot", action="store_true", help="messages carry boot and seq")
+    return made
+
+
+async def measure(plan: Plan) -> dict[str, Any]:
+    rounds = [await one_round(plan) for _ in range(plan.rounds)]
+    calm = await latency(plan) if plan.latency_s else None
+    return {
+        "machine": machine(), "plan": plan.__dict__, "aims": AIMS, "rounds": rounds,
+        "median": {key: statistics.median(r[key] for r in rounds) for key in ("copy", "at_5", "at_60", "ratio_at_5", "ratio_at_60")},
+        "gateway_mb": max(r["runs"][n]["gateway_mb"] for r in rounds for n in ("5", "60")),
+        "latency": calm, "node_red": NODE_RED,
+    }  # fmt: skip
+
+
+@contextmanager
+def installation(codec: str, **postgres_settings: str) -> Iterator[System]:
+    with Reporter() as report:
+        programs = provide(report)
+    with tempfile.TemporaryDirectory(prefix="chiiki-bench-") as folder:
+        Path(folder).chmod(0o755)
+        system = System(Path(folder), programs, codec=codec, postgres_settings=postgres_settings)
+        try:
+            system.start()
+            yield system
+        finally:
+            system.stop()
+
+
+async def one_round(plan: Plan) -> dict[str, Any]:
+    """COPY and both message sizes, on a fresh installation each, nothing else running."""
+    with installation(plan.codec) as system:
+        copies = {size: bare_copy(system, plan, size) for size in COPY_BATCHES}
+    runs = {}
+    for name, samples, messages in (("5", 1, plan.messages_5), ("60", 60 // QUANTITIES, plan.messages_60)):
+        with installation(plan.codec) as system:
+            runs[name] = await through_the_gateway(system, plan, samples, messages)
+    limit = max(copies.values())
+    at_5, at_60 = (runs[name]["readings_per_s"] for name in ("5", "60"))
+    return {
+        "copy": limit, "copy_by_batch": copies, "at_5": at_5, "at_60": at_60,
+        "ratio_at_5": round(at_5 / limit, 3), "ratio_at_60": round(at_60 / limit, 3), "runs": runs,
+    }  # fmt: skip
+
+
+def bare_copy(system: System, plan: Plan, size: int) -> float:
+    """Rows/s of COPY BINARY in sorted batches, each committed, as the gateway's rows would come; buffers made beforehand."""
+    series = plan.devices * QUANTITIES
+    instants = size // series or 1
+    base_us = (START_MS + COPY_BATCHES.index(size) * 400_000_000) * 1000
+    buffers = []
+    for first in range(0, plan.copy_rows // series, instants):
+        at = base_us + (np.arange(first, first + instants) * 1_000_000)
+        n = series * instants
+        values = np.arange(n, dtype=np.float64) % 997 / 20
+        buffers.append(encode_copy(Rows(
+            series=np.repeat(np.arange(1, series + 1, dtype=np.int32), instants), at=np.tile(at, series),
+            received=np.full(n, time.time_ns() // 1000), value=values, quality=np.ones(n, np.int16),
+        )))  # fmt: skip
+    with psycopg.connect(system.postgres.url) as conn:
+        begun = time.perf_counter()
+        for buffer in buffers:
+            with conn.cursor() as cursor, cursor.copy("COPY readings FROM STDIN (FORMAT BINARY)") as copy:
+                copy.write(buffer)
+            conn.commit()
+        elapsed_s = time.perf_counter() - begun
+        conn.execute("TRUNCATE readings")
+    return round(len(buffers) * series * instants / elapsed_s)
+
+
+async def through_the_gateway(system: System, plan: Plan, samples: int, messages: int) -> dict[str, Any]:
+    """Committed readings/s from the first PUBLISH to the last COMMIT."""
+    names = [f"load-{i:04d}" for i in range(plan.devices)]
+    await system.register(names)
+    gateway = system.start_gateway()
+    await wait_listening(system, names[0])
+    pids = {"gateway": gateway.pid, "broker": system.broker.pid, "postgres": system.postgres.pid}
+    before = {name: tree_cpu_s(pid) for name, pid in pids.items() if pid}
+    readings = samples * QUANTITIES * messages
+    report, done_at = await asyncio.gather(load(system, plan, names, samples, messages), committed(system, readings))
+    elapsed_s = done_at - report["begun_at"]
+    cpu = {name: (tree_cpu_s(pid) - before[name]) / messages * 1e6 for name, pid in pids.items() if pid}
+    assert gateway.pid is not None
+    return {
+        "messages": messages, "readings": readings, "elapsed_s": round(elapsed_s, 3),
+        "readings_per_s": round(readings / elapsed_s), "messages_per_s": round(messages / elapsed_s),
+        "published_per_s": report["rate"], "gateway_mb": round(memory_mb(gateway.pid, "VmHWM"), 1),
+        "cpu_us_a_message": {name: round(us, 1) for name, us in cpu.items()} | {"loader": round(report["cpu_s"] / messages * 1e6, 1)},
+        "ledger": system.totals(),
+    }  # fmt: skip
+
+
+async def load(system: System, plan: Plan, names: list[str], samples: int, messages: int) -> dict[str, Any]:
+    accounts = system.state_dir / "accounts.json"
+    accounts.write_text(json.dumps({name: system.passwords[name] for name in names}))
+    command = ["-m", "devices.simulator.load", "--port", str(system.broker.port), "--accounts", str(accounts)]
+    command += ["--messages", str(messages), "--samples", str(samples), "--start-ms", str(START_MS)]
+    command += ["--boot", "bench"] if plan.boot else []
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    if process.returncode:
+        raise SystemExit("the loader failed; see above")
+    report: dict[str, Any] = json.loads(out)
+    return report
+
+
+async def committed(system: System, readings: int) -> float:
+    """Wait until all is in the ledger (one row a device and hour: a cheap look); return when that was, Unix s."""
+    conn = await psycopg.AsyncConnection.connect(system.postgres.url, autocommit=True)
+    async with conn:
+        while True:
+            cursor = await conn.execute("SELECT coalesce(sum(received), 0), now() FROM ledger")
+            row = await cursor.fetchone()
+            assert row is not None
+            if row[0] >= readings:
+                return row[1].timestamp()  # type: ignore[no-any-return]
+            await asyncio.sleep(0.02)
+
+
+async def wait_listening(system: System, name: str) -> None:
+    """The gateway has its subscription once a first message arrives in quarantine; the run's own account starts after it."""
+    await publish_at_rate(system, [name], 1, 1, b"{")
+    for _ in range(300):
+        if system.totals()["received"]:
+            break
+        await asyncio.sleep(0.1)
+    system.query("DELETE FROM ledger RETURNING 1")
+
+
+def tree_cpu_s(pid: int) -> float:
+    """CPU time of a process and its living children, s."""
+    total = cpu_s(pid)
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                total += cpu_s(int(stat.parent.name))
+        except OSError:
+            continue
+    return total
+
+
+LATENCY = """
+SELECT 1000 * (extract(epoch FROM pg_xact_commit_timestamp(r.xmin)) - r.value)
+FROM readings r JOIN series s ON s.id = r.series_id WHERE s.quantity = 'uptime'
+"""
+
+
+async def latency(plan: Plan, rate: int = 1000) -> dict[str, Any]:
+    """Publish `rate` messages/s that carry their own time; compare with the time of their COMMIT."""
+    with installation(plan.codec, track_commit_timestamp="on") as system:
+        names = [f"calm-{i:03d}" for i in range(50)]
+        await system.register(names)
+        system.start_gateway()
+        await wait_listening(system, names[0])
+        await publish_at_rate(system, names, rate, rate * 2)  # series are opened, caches are warm
+        await asyncio.sleep(1)
+        before = system.totals()["received"]
+        system.query("DELETE FROM readings RETURNING 1")
+        count = int(rate * plan.latency_s)
+        took_s = await publish_at_rate(system, names, rate, count)
+        await system.wait_received(before + count * QUANTITIES)
+        with psycopg.connect(system.postgres.url) as conn:
+            ms = np.array(conn.execute(LATENCY).fetchall(), dtype=np.float64)
+    return {
+        "messages": count, "messages_per_s": round(count / took_s), "readings_a_message": QUANTITIES,
+        **{f"p{q}_ms": round(float(np.percentile(ms, q)), 1) for q in (50, 90, 99)}, "max_ms": round(float(ms.max()), 1),
+        "n": int(ms.size),
+    }  # fmt: skip
+
+
+async def publish_at_rate(system: System, names: list[str], rate: int, count: int, payload: bytes | None = None) -> float:
+    """Publish `count` messages by turns over a connection a device; return how long it took, s."""
+    writers = []
+    for name in names:
+        reader, writer = await asyncio.open_connection("127.0.0.1", system.broker.port)
+        writer.write(connect_packet(f"bench-{name}", name, system.passwords[name]))
+        assert (await reader.readexactly(4))[3] == 0, f"{name} was not let in"
+        writers.append((reader, writer))
+    begun = time.perf_counter()
+    for number in range(count):
+        early_s = begun + number / rate - time.perf_counter()
+        if early_s > 0.001:
+            await asyncio.sleep(early_s)
+        topic = f"chiiki/v1/{names[number % len(names)]}/up/readings".encode()
+        body = stamped(number) if payload is None else payload
+        writers[number % len(names)][1].write(publish_packet(topic, body, number % 65535 + 1))
+    took_s = time.perf_counter() - begun
+    await asyncio.sleep(0.3)
+    for _, writer in writers:
+        writer.write(b"\xe0\x00")
+        writer.close()
+    return took_s
+
+
+def stamped(number: int) -> bytes:
+    values = f'"air_temperature":{number % 40},"relative_humidity":60,"illuminance":{number},"water_level":1.5'
+    return f'{{"at":{time.time_ns() // 1_000_000},"values":{{"uptime":{time.time():.6f},{values}}}}}'.encode()
+
+
+def machine() -> dict[str, Any]:
+    model = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    return {"processors": os.cpu_count(), "model": model[0] if model else platform.machine(), "python": platform.python_version()}
+
+
+def tell(report: dict[str, Any]) -> None:
+    median, calm = report["median"], report["latency"]
+    print(f"\nbare COPY          {median['copy']:>9,.0f} rows/s")
+    print(f"5 a message        {median['at_5']:>9,.0f} readings/s  {median['ratio_at_5']:.2f} of COPY (aim 0.5)")
+    print(f"60 a message       {median['at_60']:>9,.0f} readings/s  {median['ratio_at_60']:.2f} of COPY (aim 0.8)")
+    print(f"gateway's memory   {report['gateway_mb']:>9,.0f} MB at most (aim 150)")
+    if calm:
+        print(f"publish to commit  {calm['p99_ms']:>9,.0f} ms p99 at {calm['messages_per_s']:,} messages/s (aim 250)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
