@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -80,8 +79,14 @@ DEVICES = [
 ]
 
 
-async def play(supervisor: Supervisor) -> None:
-    """Register the demonstration's labs and devices, let them send, and wait until readings can be seen."""
+async def play(supervisor: Supervisor) -> dict[str, str]:
+    """Register the demonstration's sites and devices, let them send, and wait until readings can be seen.
+
+    Returns
+    -------
+    dict[str, str]
+        By lab, a token to look with.
+    """
     folder = supervisor.settings.state_dir
     pool = await open_pool(supervisor.database_url, process="demo", max_size=1)
     try:
@@ -95,7 +100,7 @@ async def play(supervisor: Supervisor) -> None:
     simulator = PythonPart("simulator", arguments, state_dir=folder, environ={})
     await supervisor.add("simulator", simulator)
     await wait_visible(supervisor.settings.http_url, tokens)
-    tell(supervisor.settings.http_url, tokens, folder)
+    return tokens
 
 
 async def register(connection: AsyncConnection) -> dict[str, str]:
@@ -132,16 +137,21 @@ async def _register(connection: AsyncConnection, device: DemoDevice) -> str:
 
 async def viewer_tokens(connection: AsyncConnection, path: Path) -> dict[str, str]:
     """Return a token for looking at each of the labs; made once."""
-    try:
-        tokens: dict[str, str] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        tokens = {}
+    tokens = _kept_tokens(path)
     for lab in sorted({device.lab for device in DEVICES} - tokens.keys()):
         token = tokens[lab] = new_token()
         await add_token(
             connection, digest=token_digest(token), hint=token[:8], lab=lab, role="viewer", label="demo"
         )
     state.write_secret(path, json.dumps(tokens))
+    return tokens
+
+
+def _kept_tokens(path: Path) -> dict[str, str]:
+    try:
+        tokens: dict[str, str] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
     return tokens
 
 
@@ -168,18 +178,3 @@ async def wait_visible(url: str, tokens: dict[str, str]) -> None:
                 f"no readings of {' and '.join(waiting)} after {VISIBLE_S:.0f} s: see the logs"
             )
         await asyncio.sleep(0.2)
-
-
-def tell(url: str, tokens: dict[str, str], folder: Path) -> None:
-    """Print where to look, and lines to try."""
-    print(f"ready {url}", flush=True)
-    authorization = f"-H 'Authorization: Bearer {tokens['shihoro']}'"
-    lines = [
-        "Everything shown is simulated: a school farm in Shihoro, a fish market in Sendai. Try:",
-        f"  curl {authorization} {url}/api/v1/labs/shihoro/latest",
-        f"  curl {authorization} {url}/api/v1/devices/shihoro-farm-1/series",
-        f"  curl {authorization} {url}/api/v1/devices/shihoro-farm-1/ledger",
-        f"Sendai's token: {tokens['sendai']} · the operator's: {folder}/operator-token",
-        "Stop with Ctrl-C or ./chiiki stop",
-    ]
-    print("\n".join(lines), file=sys.stderr, flush=True)

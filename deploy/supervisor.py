@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
 
 READY_S = 60.0
+LEFTOVER_S = 3.0
+"""How long an API that outlived a killed supervisor may take to end."""
 WATCH_S = 0.1
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -105,8 +107,9 @@ class Supervisor:
             await self._stop()
 
     async def _start(self) -> None:
-        ports.require_free(self.settings.http_host, self.settings.http_port, "CHIIKI_HTTP_PORT")
         self._publish()
+        where = self.settings.http_host, self.settings.http_port
+        await asyncio.to_thread(ports.wait_free, *where, "CHIIKI_HTTP_PORT", LEFTOVER_S)
         await self._start_services()
         await asyncio.to_thread(migrate, self.database_url)
         pool = await open_pool(self.database_url, process="up", max_size=1)

@@ -1,1 +1,1 @@
-""""""
+"""Bytes from the air into committed rows."""

@@ -131,7 +131,7 @@ def seal(chunks: Sequence[Chunk], slots: NDArray[Any]) -> Sheet:
     parts = [part for chunk in chunks for part in chunk.parts]
     columns = join(parts)
     series_in = slots["series"][columns.slot]
-    arrival = np.lexsort((columns.at, series_in))
+    arrival = _sort(series_in, columns.at)
     series, at = series_in[arrival], columns.at[arrival]
     fresh = np.ones(len(series), np.bool_)
     fresh[1:] = (series[1:] != series[:-1]) | (at[1:] != at[:-1])
@@ -154,3 +154,10 @@ def seal(chunks: Sequence[Chunk], slots: NDArray[Any]) -> Sheet:
         columns=columns,
         chunk_of=np.repeat(np.arange(len(chunks)), np.array(counts, np.intp)),
     )
+
+
+def _sort(series: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Give the stable order by (series, at); readings of one series mostly come in the order of time."""
+    order = np.argsort(series, kind="stable")
+    same, later = series[order[1:]] == series[order[:-1]], at[order[1:]] >= at[order[:-1]]
+    return order if (later | ~same).all() else np.lexsort((at, series))

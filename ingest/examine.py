@@ -61,7 +61,8 @@ class Findings:
 async def examine(registry: Registry, chunk: Chunk, messages: list[Odd], largest: int) -> None:
     """Examine messages and put what they hold into the chunk.
 
-    Devices and channels that are not known are asked of the database first, so that one that was added a moment ago is found.
+    Devices and channels that are not known are asked of the database first, so that one which was added a
+    moment ago is found.
     """
     await _meet_senders(registry, messages)
     for count, odd in enumerate(messages, start=1):
@@ -91,7 +92,7 @@ async def examine_one(registry: Registry, chunk: Chunk, odd: Odd, largest: int) 
     try:
         contents = _read(chunk, sender, odd, largest)
         return await _place(registry, sender, contents)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  one message must never stop the line
         _log.exception("a message on %s could not be examined", clean(odd.topic))
         internal = reject_all("internal", f"{type(error).__name__}: {clean(str(error), 200)}")
         return Findings(0 if sender is None else sender.id, internal, {})

@@ -108,12 +108,12 @@ class Gateway:
         self._changed = asyncio.Event()
         self._asked = asyncio.Event()
         self._line = Line(
-            link,
-            registry,
-            Scribe(pool, registry),
-            self._notices,
-            self._latest,
-            self.metrics,
+            link=link,
+            registry=registry,
+            scribe=Scribe(pool, registry),
+            notices=self._notices,
+            latest=self._latest,
+            metrics=self.metrics,
             batch_rows=settings.batch_rows,
             batch_age_s=settings.batch_age_s,
             largest=settings.max_payload_bytes,

@@ -1,9 +1,9 @@
-"""From deliveries to committed batches: one is being written while the next is being gathered, and no more than that."""
+"""From deliveries to committed batches: one is being written while the next is gathered, never more."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ingest.metrics import Metrics
     from ingest.registry import Registry
     from ingest.write import Scribe
-
-_log = logging.getLogger(__name__)
 
 
 class Line:
@@ -38,13 +36,13 @@ class Line:
 
     def __init__(
         self,
+        *,
         link: Link,
         registry: Registry,
         scribe: Scribe,
         notices: Notices,
         latest: Latest,
         metrics: Metrics,
-        *,
         batch_rows: int,
         batch_age_s: float,
         largest: int,
@@ -103,10 +101,8 @@ class Line:
         """Wait until the batch is full or old enough, and begin another one."""
         await self._begun.wait()
         waited_s = time.monotonic() - self._batch.began_s if self._batch.chunks else self._batch_age_s
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._full.wait(), max(0.0, self._batch_age_s - waited_s))
-        except TimeoutError:
-            pass
         batch, self._batch = self._batch, Batch()
         if not self._ended:
             self._begun.clear()

@@ -19,13 +19,14 @@ from ingest.link_words import no_subscription, refusal, taken_over, tls_context,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ingest.link import LinkSettings
+    from ingest.link import Delivery, LinkSettings
     from ingest.link_queues import Inbox, Outbox
 
 READ_BYTES = 256 * 1024
 """Size of the buffer that the socket is read into; it grows for a larger packet, and shrinks after it."""
 TOPICS_KNOWN = 65536
 PUBLISH = 3
+QOS = 0x06
 CONTINUED = 0x80
 """In a length, the bit that says: another byte follows."""
 
@@ -128,36 +129,43 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
 
     def _scan(self, data: bytes) -> int:
         """Take every whole packet of `data`; returns where the first incomplete one begins."""
-        end = len(data)
         delivery = self._inbox.open_delivery()
+        before, ids_before = len(delivery.topics), len(delivery.packet_ids)
+        try:
+            return self._take(data, delivery)
+        finally:  # what came before a malformed packet is good
+            messages = len(delivery.topics) - before
+            if messages:
+                in_flight = len(delivery.packet_ids) - ids_before
+                self._inbox.arrived(delivery, messages, in_flight, len(data))
+
+    def _take(self, data: bytes, delivery: Delivery) -> int:
         add_topic, add_payload = delivery.topics.append, delivery.payloads.append
         add_retained, add_id = delivery.retained.append, delivery.packet_ids.append
-        topics, before, ids_before = self._topics, len(delivery.topics), len(delivery.packet_ids)
-        start = 0
+        topics = self._topics
+        start, end = 0, len(data)
         while True:
             stop, at = _extent(data, start, end)
             if stop > end:
-                break
+                self._needed = stop - start
+                return start
             first = data[start]
             if first >> 4 != PUBLISH:
                 self._control(data[start:stop])
             else:
                 name_end = at + 2 + (data[at] << 8 | data[at + 1])
+                after_id = name_end + 2 if first & QOS else name_end
+                length = data[after_id]
+                body = after_id + 1 + length if length < CONTINUED else _extent(data, after_id - 1, stop)[0]
+                if body > stop:
+                    raise ValueError("a PUBLISH that goes beyond its end")
                 name = data[at + 2 : name_end]
                 add_topic(topics.get(name) or self._learn(name))
-                at = name_end
-                if first & 0x06:
-                    add_id(data[at : at + 2])
-                    at += 2
-                at += 1 + data[at] if data[at] < CONTINUED else _long_properties(data, at)
-                add_payload(data[at:stop])
+                add_payload(data[body:stop])
                 add_retained(first & 1 == 1)
+                if first & QOS:
+                    add_id(data[name_end:after_id])
             start = stop
-        messages = len(delivery.topics) - before
-        if messages:
-            self._inbox.arrived(delivery, messages, len(delivery.packet_ids) - ids_before, start)
-        self._needed = stop - start
-        return start
 
     def _learn(self, name: bytes) -> str:
         if len(self._topics) >= TOPICS_KNOWN:
@@ -275,12 +283,6 @@ def _extent(data: bytes, start: int, end: int) -> tuple[int, int]:
         if shift > 21:  # noqa: PLR2004  four bytes at most
             raise ValueError("a packet length of more than four bytes")
     return end + 2, at
-
-
-def _long_properties(data: bytes, at: int) -> int:
-    """Return the size of a property section, its length field included."""
-    stop, body = _extent(data, at - 1, len(data))
-    return stop - body + body - at
 
 
 def _connect_packet(settings: LinkSettings) -> mqtt5.ConnectPacket:

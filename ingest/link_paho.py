@@ -7,6 +7,8 @@ a delivery are written to paho's socket as one piece, whenever paho itself has n
 from __future__ import annotations
 
 import asyncio
+import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
@@ -20,7 +22,8 @@ from ingest.link_wire import CONGESTED_BYTES, DISCONNECT_S, PUBACK, PUBLISH_LIMI
 from ingest.link_words import no_subscription, refusal, taken_over, tls_context, unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import ssl
+    from collections.abc import Callable, Sequence
 
     from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.reasoncodes import ReasonCode
@@ -82,8 +85,7 @@ class PahoWire:
         """Have the TCP (and TLS) connection made in a thread, then watch its socket."""
         settings, client = self._settings, self._client
         context = await asyncio.to_thread(tls_context, settings)
-        if context is not None:
-            client.tls_set_context(context)
+        client.make_socket = partial(_open_socket, settings, context)
         making = asyncio.ensure_future(asyncio.to_thread(self._connect))
         try:
             await asyncio.shield(making)
@@ -335,9 +337,29 @@ class PahoWire:
         self._end()
 
 
-def _client(settings: LinkSettings) -> Client:
+class _Client(Client):
+    """paho's client on a socket of our making: its own stays open when TLS fails, and follows Nagle."""
+
+    make_socket: Callable[[], socket.socket]
+
+    def _create_socket(self) -> socket.socket:
+        return self.make_socket()
+
+
+def _open_socket(settings: LinkSettings, context: ssl.SSLContext | None) -> socket.socket:
+    address = (settings.host, settings.port)
+    plain = socket.create_connection(address, settings.connect_timeout_s)
+    try:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return plain if context is None else context.wrap_socket(plain, server_hostname=settings.host)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _client(settings: LinkSettings) -> _Client:
     five = settings.mqtt_version == "5"
-    client = Client(
+    client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=settings.client_id,
         protocol=MQTTv5 if five else MQTTv311,
@@ -345,7 +367,6 @@ def _client(settings: LinkSettings) -> Client:
         reconnect_on_failure=False,
         manual_ack=True,
     )
-    client.connect_timeout = settings.connect_timeout_s
     client.max_inflight_messages_set(PUBLISH_LIMIT)
     if settings.username is not None:
         client.username_pw_set(settings.username, settings.password)

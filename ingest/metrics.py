@@ -18,7 +18,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(slots=True)
 class Metrics:
-    """Counts since the process began; `commit_s` is the time spent in transactions, `slowest_commit_s` the longest."""
+    """Counts since the process began; `commit_s` is the time spent in transactions."""
 
     messages: int = 0
     received: int = 0

@@ -16,7 +16,7 @@ LATEST_MS: Final = 4_102_444_800_000
 AHEAD_US: Final = 86_400_000_000
 """A day: by as much may a device's time be later than its message's receipt."""
 
-# RFC 3339, section 5.6; a leading '+' of the offset may be missing its colon in no case.
+# RFC 3339, section 5.6; the offset is optional here, so that its absence can be told.
 _RFC3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
 )
@@ -40,7 +40,7 @@ def read_at(value: object, received_us: int) -> int | str:
     Parameters
     ----------
     value : object
-        Unix milliseconds (a whole number), RFC 3339 text with an offset, or an aware datetime (CBOR tags 0, 1).
+        Unix milliseconds (whole), RFC 3339 text with an offset, or an aware datetime (CBOR tags 0, 1).
     received_us : int
         When the message arrived, µs since 1970.
 

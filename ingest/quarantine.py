@@ -9,6 +9,7 @@ import numpy as np
 
 from ingest.batch import HOUR_US
 from ingest.moments import from_us
+from ingest.samples import Rejection
 from ingest.shown import clean
 from store.quarantine import Refusal
 from store.readings import Fate
@@ -36,10 +37,9 @@ def digest_of(topic: str, payload: bytes, reason: str, rejected: list[int] | Non
     return digest.digest()
 
 
-def refuse(
-    chunk: Chunk, number: int, device_id: int, reason: str, detail: str, rejected: list[int] | None
-) -> Refusal:
-    """Make a refusal of readings of one message of a chunk; `rejected` None: of all of it, counted as one."""
+def refuse(chunk: Chunk, number: int, device_id: int, rejection: Rejection) -> Refusal:
+    """Make a refusal of what was rejected of one message of a chunk."""
+    reason, rejected = rejection.reason, rejection.indices
     topic, payload = chunk.source.topics[number], bytes(chunk.source.payloads[number])
     return Refusal(
         digest=digest_of(topic, payload, reason, rejected),
@@ -47,18 +47,18 @@ def refuse(
         topic=clean(topic, LONGEST_TOPIC),
         payload=payload,
         reason=reason,
-        detail=detail,
+        detail=rejection.detail,
         rejected=rejected,
-        readings=1 if rejected is None else len(rejected),
+        readings=rejection.readings,
         received_at=from_us(chunk.received_us),
         hour=from_us(chunk.received_us // HOUR_US * HOUR_US),
     )
 
 
 def collect(sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> list[Refusal]:
-    """Collect all that a sheet leaves to quarantine; the same message seen twice is one refusal, seen twice."""
+    """Collect all that a sheet leaves to quarantine; a message that came twice is one refusal, seen twice."""
     rejected = (
-        refuse(chunk, number, device, item.reason, item.detail, item.indices)
+        refuse(chunk, number, device, item)
         for chunk in sheet.chunks
         for number, device, item in chunk.rejections
     )
@@ -106,4 +106,5 @@ def _by_message(sheet: Sheet, places: NDArray[np.intp], told: list[str], reason:
         readings.sort()
         detail = "; ".join(dict.fromkeys(text for _, text in readings[:SHOWN]))
         more = f"; and {len(readings) - SHOWN} more" if len(readings) > SHOWN else ""
-        yield refuse(chunk, number, device[key], reason, detail + more, [index for index, _ in readings])
+        rejection = Rejection(reason, detail + more, [index for index, _ in readings])
+        yield refuse(chunk, number, device[key], rejection)

@@ -48,7 +48,7 @@ AT_ONCE: Final = 50
 CONFLICTING: Final = "conflicting"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Message:
     """A quarantined message as the source of a chunk."""
 
@@ -152,7 +152,7 @@ def _make_moves(
     left: list[Refusal],
     sightings: list[tuple[datetime, int]],
 ) -> tuple[list[Move], list[Move]]:
-    """Say how the ledger changes in each hour in which the message was seen: what is taken out, what comes back.
+    """Say how the ledger changes in each hour in which the message was seen: what goes out, what comes back.
 
     The first time its readings are committed; every other time they would have been duplicates.
     """

@@ -32,7 +32,7 @@ async def serve_requests(
     poll_s: float,
     largest: int,
 ) -> None:
-    """Do what is asked for, for ever: when `asked` is set, and every `poll_s` seconds in case that was missed."""
+    """Do what is asked for, for ever: when `asked` is set, and every `poll_s` s in case that was missed."""
     while True:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asked.wait(), poll_s)

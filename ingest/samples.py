@@ -1,23 +1,25 @@
 """What a message of readings holds: its exact rules, one reading at a time.
 
-The usual messages never come here: `ingest.tape` reads them by the columnful. What it cannot take is walked here, so that of a
-message which is partly bad the good readings are kept and each bad one has its reason.
+The usual messages never come here: `ingest.tape` reads them by the columnful. What it cannot take is walked
+here, so that of a message which is partly bad the good readings are kept and each bad one has its reason.
 
-The readings of a message are counted in its own order: sample by sample; of one sample in the order of ``values``; of columns
-one quantity after the other. What cannot be told apart counts as one.
+The readings of a message are counted in its own order: sample by sample; of one sample in the order of
+``values``; of columns one quantity after the other. What cannot be told apart counts as one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
 from ingest.moments import EARLIEST_MS, LATEST_MS, read_at
 from ingest.shown import clean, show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_SEQ: Final = 2**53
 MAX_BOOT: Final = 64

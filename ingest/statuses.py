@@ -31,13 +31,18 @@ def take_status(chunk: Chunk, device_id: int, payload: bytes, *, retained: bool)
         return reject_all(message.reason, message.detail)
     if not isinstance(message, dict):
         return reject_all("bad_shape", f"the status is {show(message)}, not an object")
+    return _take_object(chunk, device_id, message, retained=retained)
+
+
+def _take_object(chunk: Chunk, device_id: int, message: dict[str, object], *, retained: bool) -> Contents:
     online = message.get("online")
     if online is not None and not isinstance(online, bool):
         return reject_all("bad_shape", f"online is {show(online)}, not true or false")
-    if "ask" in message:
-        fault = _take_ask(chunk, device_id, message)
-        if fault is not None or online is None:
-            return Contents() if fault is None else fault
+    fault = _take_ask(chunk, device_id, message) if "ask" in message else None
+    if fault is not None:
+        return fault
+    if "ask" in message and online is None:
+        return Contents()
     return _keep(chunk, device_id, message, retained=retained)
 
 

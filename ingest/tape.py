@@ -1,7 +1,7 @@
 """The quick way: messages as they usually are, appended to flat lists without an object per reading.
 
-Per message it does no more than look up the topic, decode into a typed struct, look up the layout of its keys, and append. Whatever
-is unusual is left to `ingest.examine`, message by message.
+Per message it does no more than look up the topic, decode into a typed struct, look up the layout of its keys
+and append. Whatever is unusual is left to `ingest.examine`, message by message.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _decode(sender: Sender, payload: bytes) -> Sample | Columns | list[Sample] |
             return _either(sender, _decode_sample, _decode_columns, payload)
         if payload[0] in _JSON_STARTS:
             return _decode_list(payload)
-        return _decode_cbor(sender, payload)
+        return _decode_cbor(payload)
     except Exception:  # noqa: BLE001  the exact rules find out what is wrong
         return None
 
@@ -128,11 +128,13 @@ def _either(
         return message
 
 
-def _decode_cbor(sender: Sender, payload: bytes) -> Sample | Columns | list[Sample]:
+def _decode_cbor(payload: bytes) -> Sample | Columns | list[Sample]:
     item: Any = cbor_item.decode(payload)
     if isinstance(item, list):
         return msgspec.convert(item, list[Sample])
-    return msgspec.convert(item, Columns if isinstance(item["at"], list) else Sample)
+    if isinstance(item["at"], list):
+        return msgspec.convert(item, Columns)
+    return msgspec.convert(item, Sample)
 
 
 def _take_sample(tape: Tape, number: int, sender: Sender, sample: Sample) -> bool:

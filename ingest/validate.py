@@ -63,7 +63,8 @@ def _first_of_records(owners: NDArray[np.int64], count: NDArray[np.int64]) -> ND
     before = np.cumsum(count) - count
     begins = np.ones(len(owners), np.bool_)
     begins[1:] = owners[1:] != owners[:-1]
-    return before - before[np.maximum.accumulate(np.where(begins, np.arange(len(owners)), 0))]
+    beginning = np.maximum.accumulate(np.where(begins, np.arange(len(owners)), 0))
+    return np.subtract(before, before[beginning], dtype=np.int64)
 
 
 def _set_aside(tape: Tape, columns: Columns, bad: NDArray[np.bool_]) -> Columns:
@@ -106,8 +107,9 @@ def flag(slots: NDArray[Any], slot: NDArray[np.int32], value: NDArray[np.float64
     int16[n]
         4 outside what the sensor can show, 3 outside what is usual, 2 where neither is known, else 1.
     """
-    known = slots[slot]
-    quality: NDArray[np.int16] = known["quality"].copy()
-    quality[(value < known["usual_low"]) | (value > known["usual_high"])] = Quality.SUSPECT
-    quality[(value < known["low"]) | (value > known["high"])] = Quality.FAIL
+    quality: NDArray[np.int16] = slots["quality"][slot]
+    unusual = (value < slots["usual_low"][slot]) | (value > slots["usual_high"][slot])
+    impossible = (value < slots["low"][slot]) | (value > slots["high"][slot])
+    quality[unusual] = Quality.SUSPECT
+    quality[impossible] = Quality.FAIL
     return quality

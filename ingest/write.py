@@ -97,7 +97,8 @@ class Scribe:
     async def write(self, chunks: Sequence[Chunk], *, live: bool = True) -> Written:
         """Commit chunks, however long the database is away.
 
-        COPY first; where a reading is there already, merge; where the database refuses something, find out what.
+        COPY first; where a reading is there already, merge; where the database refuses something, find out
+        what.
         """
         sheet = seal(chunks, self._registry.slots)
         suspected = self._suspects.among(sheet)

@@ -45,14 +45,14 @@ async def transaction(pool: AsyncConnectionPool) -> AsyncGenerator[AsyncConnecti
 
 
 async def attempt(conn: AsyncConnection, part: Coroutine[Any, Any, Result]) -> Result | None:
-    """Do a part of a transaction that may fail for good without the rest; None (and a line in the log) if it did."""
+    """Do a part of a transaction that may fail for good without the rest; then None, and a line in the log."""
     try:
         async with conn.transaction():  # a savepoint
             return await part
     except DatabaseError as error:
         if classify(error) is Fault.TRANSIENT:
             raise
-        _log.error("left out of a batch, since the database refuses it: %s", _one_line(error))  # noqa: TRY400
+        _log.error("left out of a batch, since the database refuses it: %s", _one_line(error))
         return None
 
 

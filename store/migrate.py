@@ -183,8 +183,7 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
 
 _SELECT_AVAILABLE = "SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'"
 _SELECT_INSTALLED = "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
-# Not shown to every role: no row then, and CREATE EXTENSION is left to complain.
-_SELECT_PRELOADED = "SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'"
+_CREATE_TIMESCALE = "CREATE EXTENSION IF NOT EXISTS timescaledb"
 
 
 def _require_timescale(connection: psycopg.Connection, minimum: tuple[int, int, int]) -> None:
@@ -202,16 +201,15 @@ def _require_timescale(connection: psycopg.Connection, minimum: tuple[int, int, 
 
 
 def _create_timescale(connection: psycopg.Connection) -> None:
-    preloaded = _scalar(connection, _SELECT_PRELOADED)
-    if preloaded is not None and "timescaledb" not in preloaded:
-        raise TimescaleError(
-            "TimescaleDB is installed but not loaded: "
-            "set shared_preload_libraries = 'timescaledb' in postgresql.conf and restart PostgreSQL"
-        )
     try:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+        connection.execute(_CREATE_TIMESCALE)
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
+        reason = error.diag.message_primary or str(error)
+        if "preload" in reason:
+            raise TimescaleError(
+                "TimescaleDB is installed but not loaded: "
+                "set shared_preload_libraries = 'timescaledb' in postgresql.conf and restart PostgreSQL"
+            ) from error
         raise TimescaleError(
             f"TimescaleDB cannot be enabled; run CREATE EXTENSION timescaledb as a superuser: {reason}"
         ) from error

@@ -22,6 +22,11 @@ __all__ = ["AsyncConnection", "AsyncConnectionPool", "connect_options", "name_da
 OPEN_DEADLINE_S: Final = 30.0
 STATEMENT_TIMEOUT_S: Final = 60.0
 LOCK_TIMEOUT_S: Final = 10.0
+IDLE_IN_TRANSACTION_S: Final = 300.0
+"""Longer than the replay of one request, which holds its row for as long as it lasts."""
+CHECKOUT_TIMEOUT_S: Final = 5.0
+"""How long to wait for a connection. The pool's own back-off (1, 2, 4 … s) ends as early, so that after a
+long outage whoever asks first is served within seconds."""
 RETRY_PAUSE_S: Final = 0.25
 
 # A peer that vanished without a word is noticed after idle + interval × count = 30 s.
@@ -59,7 +64,7 @@ def connect_options(
     ours = {
         "statement_timeout": round(statement_timeout_s * 1000),
         "lock_timeout": round(lock_timeout_s * 1000),
-        "idle_in_transaction_session_timeout": 60_000,
+        "idle_in_transaction_session_timeout": round(IDLE_IN_TRANSACTION_S * 1000),
         "TimeZone": "UTC",
     }
     options = " ".join(f"-c {name}={value}" for name, value in ours.items())
@@ -108,8 +113,8 @@ async def open_pool(
         min_size=min_size,
         max_size=max_size,
         name=process,
-        timeout=LOCK_TIMEOUT_S,
-        reconnect_timeout=OPEN_DEADLINE_S,
+        timeout=CHECKOUT_TIMEOUT_S,
+        reconnect_timeout=CHECKOUT_TIMEOUT_S,
         check=AsyncConnectionPool.check_connection,
         open=False,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
@@ -13,6 +12,7 @@ from store.query import fetch_all, fetch_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from psycopg import AsyncConnection
 
@@ -119,9 +119,11 @@ class Quarantined:
 
 
 _ROWS = """
-SELECT q.id, q.device_id, d.name AS device, labs.slug AS lab, q.topic, q.payload, q.origin, q.reason, q.detail,
-       q.rejected, q.readings, q.received_at, q.seen_at, q.state, q.replayed_at, q.outcome,
-       COALESCE((SELECT sum(pending)::int8 FROM quarantine_sightings s WHERE s.quarantine_id = q.id), 0) AS sightings
+SELECT q.id, q.device_id, d.name AS device, labs.slug AS lab, q.topic, q.payload, q.origin, q.reason,
+       q.detail, q.rejected, q.readings, q.received_at, q.seen_at, q.state, q.replayed_at, q.outcome,
+       COALESCE((
+           SELECT sum(pending)::int8 FROM quarantine_sightings s WHERE s.quarantine_id = q.id
+       ), 0) AS sightings
 FROM quarantine q LEFT JOIN devices d ON d.id = q.device_id LEFT JOIN labs ON labs.id = d.lab_id
 """
 _LIST = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import psycopg
@@ -36,6 +36,8 @@ _COPY_ROW: Final = np.dtype(
         ("quality", ">i2"),
     ]
 )
+_COPY_BLANK: Final = np.array((5, 4, 0, 8, 0, 8, 0, 8, 0, 2, 0), _COPY_ROW)
+"""A row's five columns, each behind its size in bytes."""
 _KEY: Final = np.dtype([("series", ">i4"), ("at", ">i8")])
 
 
@@ -104,16 +106,15 @@ class Fates:
         return cls(code=np.zeros(len(rows), np.int8), stored=rows.value)
 
 
-def encode_copy(rows: Rows) -> bytes:
-    """Pack rows as COPY's binary format has it (PostgreSQL 17, COPY, "Binary Format")."""
-    packed = np.empty(len(rows), _COPY_ROW)
-    packed["columns"] = 5
-    packed["series_size"], packed["series"] = 4, rows.series
-    packed["at_size"], packed["at"] = 8, rows.at - PG_EPOCH_US
-    packed["received_size"], packed["received"] = 8, rows.received - PG_EPOCH_US
-    packed["value_size"], packed["value"] = 8, rows.value
-    packed["quality_size"], packed["quality"] = 2, rows.quality
-    return b"".join((_COPY_HEADER, packed.data, _COPY_TRAILER))
+def encode_copy(rows: Rows) -> NDArray[Any]:
+    """Pack rows as COPY has them (PostgreSQL 17, COPY, "Binary Format"), header and trailer aside."""
+    packed = np.repeat(_COPY_BLANK, len(rows))
+    packed["series"] = rows.series
+    packed["at"] = rows.at - PG_EPOCH_US
+    packed["received"] = rows.received - PG_EPOCH_US
+    packed["value"] = rows.value
+    packed["quality"] = rows.quality
+    return packed
 
 
 _COPY_READINGS = "COPY readings (series_id, at, received_at, value, quality) FROM STDIN (FORMAT BINARY)"
@@ -124,7 +125,9 @@ async def copy_readings(conn: AsyncConnection, rows: Rows) -> Fates:
     if len(rows) == 0:
         return Fates.all_committed(rows)
     async with conn.cursor() as cursor, cursor.copy(_COPY_READINGS) as copy:
-        await copy.write(encode_copy(rows))
+        await copy.write(_COPY_HEADER)
+        await copy.write(encode_copy(rows).data)
+        await copy.write(_COPY_TRAILER)
     return Fates.all_committed(rows)
 
 
@@ -204,7 +207,7 @@ async def _stored_values(conn: AsyncConnection, rows: Rows) -> NDArray[np.float6
 
 
 async def bisect_readings(conn: AsyncConnection, rows: Rows) -> Fates:
-    """Add what the database takes, row by row where it must be; what it refuses is told in `Fates.refusals`."""
+    """Add what the database takes, row by row where it must be; `Fates.refusals` tells what it refuses."""
     if len(rows) == 0:
         return Fates.all_committed(rows)
     try:

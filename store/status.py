@@ -40,7 +40,8 @@ FROM unnest(%s::int4[], %s::bool[], %s::text[], %s::timestamptz[])
      AS came (device_id, online, payload, received_at)
 ORDER BY device_id
 ON CONFLICT (device_id) DO UPDATE SET
-    online = COALESCE(excluded.online, s.online), payload = excluded.payload, received_at = excluded.received_at
+    online = COALESCE(excluded.online, s.online), payload = excluded.payload,
+    received_at = excluded.received_at
 WHERE s.received_at <= excluded.received_at
   AND (excluded.payload IS DISTINCT FROM s.payload OR NOT (excluded.device_id = ANY (%s::int4[])))
 """

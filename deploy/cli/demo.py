@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy import demo
-from deploy.cli.up import run
+from deploy.cli.up import run, say
 from deploy.errors import SettingsError
 
 if TYPE_CHECKING:
     import argparse
 
     from deploy.settings import Settings
+    from deploy.supervisor import Supervisor
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,4 +32,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace, settings: Settings) -> int:
     if settings.mqtt_url is not None or settings.database_url is not None:
         raise SettingsError("demo uses services of its own: unset CHIIKI_DATABASE_URL and CHIIKI_MQTT_URL")
-    return run(settings, demo.play, fresh=args.fresh)
+    return run(settings, play_and_tell, fresh=args.fresh)
+
+
+async def play_and_tell(supervisor: Supervisor) -> None:
+    """Start the simulated devices; say where to look, and lines to try, once there is something to see."""
+    tokens = await demo.play(supervisor)
+    url, folder = supervisor.settings.http_url, supervisor.settings.state_dir
+    print(f"ready {url}", flush=True)
+    curl = f"  curl -H 'Authorization: Bearer {tokens['shihoro']}' {url}/api/v1"
+    say("Everything shown is simulated: a school farm in Shihoro, a fish market in Sendai. Try:")
+    for path in ("labs/shihoro/latest", "devices/shihoro-farm-1/series", "devices/shihoro-farm-1/ledger"):
+        say(f"{curl}/{path}")
+    say(f"Sendai's token: {tokens['sendai']} · the operator's is in {folder}/operator-token")
+    say("Stop with Ctrl-C or ./chiiki stop")

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
 
 
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
 def serve(work: Callable[[asyncio.Event], Awaitable[None]], settings: Settings) -> int:
     """Run `work` until it ends; SIGTERM and SIGINT set the event that it is given."""
     logging.basicConfig(
         level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        format=LOG_FORMAT,
         stream=sys.stderr,
     )
     asyncio.run(_until_stopped(work))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 from typing import TYPE_CHECKING
 
 from deploy import state
-from deploy.cli.serve import stop_on_signals
+from deploy.cli.serve import LOG_FORMAT, stop_on_signals
 from deploy.embedded.provision import Programs, provide
 from deploy.progress import Reporter
 from deploy.supervisor import Supervisor
@@ -61,6 +62,11 @@ def programs_for(settings: Settings) -> Programs | None:
 async def _main(
     settings: Settings, programs: Programs | None, then: Callable[[Supervisor], Awaitable[None]]
 ) -> int:
+    logs = settings.state_dir / "logs"
+    logs.mkdir(exist_ok=True)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format=LOG_FORMAT, filename=logs / "supervisor.log", force=True
+    )
     stop = stop_on_signals()
     supervisor = Supervisor(settings, programs, say)
 

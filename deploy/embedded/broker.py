@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.embedded import places, ports
-from deploy.embedded.process import Process
+from deploy.embedded.process import Process, at_work_in
 from deploy.errors import ServiceError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from deploy.embedded.provision import Programs
 
 HOST = "127.0.0.1"
 READY_S = 30.0
 
-# A gateway that acknowledges after the COMMIT needs no bound on what waits for it (default 1000 messages) nor
-# on what it has in hand (default 20; its own Receive Maximum bounds that). The store is written every
-# `autosave_interval` changes: what was acknowledged to a device is at most that much ahead of the disk.
-CONFIGURATION = """\
-per_listener_settings false
-allow_anonymous false
+COMMON = Path(__file__).parent.parent / "mosquitto.conf"
+"""What holds for every mosquitto under Chiiki, embedded or not; the file says why."""
+
+OWN = """
 password_file {folder}/passwords
 acl_file {folder}/acl
-persistence true
 persistence_location {folder}/data/
-autosave_on_changes true
-autosave_interval 100
-persistent_client_expiration 14d
-max_queued_messages 0
-max_queued_bytes 0
-max_inflight_messages 0
-max_inflight_bytes 0
-queue_qos0_messages false
-message_size_limit 1258291
-retain_available true
-set_tcp_nodelay true
 log_dest stderr
-log_type error
-log_type warning
-log_type notice
-log_type information
-connection_messages false
-log_timestamp_format %Y-%m-%dT%H:%M:%S
 
 listener {port} {host}
 """
@@ -140,10 +120,11 @@ class EmbeddedBroker:
     def spawn(self) -> None:
         """Start the broker without waiting for it; call it from a thread that stays."""
         self.prepare()
+        end_leftover(self.folder)
         if self.port == 0:
             self.port = ports.free_port(self.host)
         ports.require_free(self.host, self.port, self._setting_name)
-        text = CONFIGURATION.format(folder=self.folder, port=self.port, host=self.host)
+        text = COMMON.read_text() + OWN.format(folder=self.folder, port=self.port, host=self.host)
         if self.tls is not None:
             ports.require_free(self.tls.host, self.tls.port, "CHIIKI_MQTT_TLS_PORT")
             text += self._tls_text(self.tls)
@@ -209,6 +190,20 @@ class EmbeddedBroker:
     def forget(self) -> None:
         """Remove what the broker keeps: sessions, queued and retained messages."""
         shutil.rmtree(self.folder / "data", ignore_errors=True)
+
+
+def end_leftover(folder: Path, patience_s: float = 15.0) -> None:
+    """End a broker that outlived a killed supervisor: two must not write one store."""
+    end_at = time.monotonic() + patience_s
+    while leftover := at_work_in(folder):
+        if time.monotonic() > end_at:
+            raise ServiceError(
+                f"another mosquitto (pid {leftover[0]}) uses {folder}: stop it and start again"
+            )
+        for pid in leftover:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        time.sleep(0.1)
 
 
 def replace_file(path: Path, text: str) -> None:

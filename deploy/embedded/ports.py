@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 from deploy.errors import PortTaken
@@ -36,6 +37,19 @@ def require_free(host: str, port: int, setting: str) -> None:
             probe.bind((host, port))
         except OSError:
             raise PortTaken(port, holder(port), setting) from None
+
+
+def wait_free(host: str, port: int, setting: str, patience_s: float = 10.0) -> None:
+    """Wait until a process that is just ending has left the port; raises as `require_free`."""
+    end_at = time.monotonic() + patience_s
+    while True:
+        try:
+            return require_free(host, port, setting)
+        except PortTaken as error:
+            # Only what ends by itself is waited for: a leftover of ours.
+            if "python" not in error.holder or time.monotonic() > end_at:
+                raise
+        time.sleep(0.1)
 
 
 def holder(port: int) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.embedded import places, ports
-from deploy.embedded.process import Process, run
+from deploy.embedded.process import Process, at_work_in, run
 from deploy.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def clear_stale_pid_file(data: Path, patience_s: float = 15.0) -> None:
     pid_file = data / "postmaster.pid"
     end_at = time.monotonic() + patience_s
     while (pid := _pid_in(pid_file)) is not None:
-        at_work = _at_work_in(data)
+        at_work = at_work_in(data)
         if not at_work:
             pid_file.unlink(missing_ok=True)
             return
@@ -230,14 +230,3 @@ def _pid_in(pid_file: Path) -> int | None:
         return int(pid_file.read_text().split("\n", 1)[0])
     except (OSError, ValueError):
         return None
-
-
-def _at_work_in(data: Path) -> list[int]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (folder / "cwd").readlink() == data:
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found

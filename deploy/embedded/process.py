@@ -6,13 +6,13 @@ import contextlib
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.errors import ProvisionError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from deploy.embedded.places import ServiceUser
 
@@ -129,3 +129,15 @@ def run(
         said = next((line for line in lines if "error:" in line.lower() or "FATAL" in line), lines[-1])
         raise ServiceError(f"{what} failed: {said.strip()}")
     return done.stdout
+
+
+def at_work_in(folder: Path) -> list[int]:
+    """Return the processes whose working directory is `folder`, as far as they may be looked at."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").readlink() == folder:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found

@@ -13,13 +13,13 @@ MAX_DEPTH = 16
 
 
 def decode(payload: bytes) -> object:
-    """Decode one CBOR item; never raises.
+    r"""Decode one CBOR item; never raises.
 
     Examples
     --------
-    >>> decode(b"\\xa1\\x61a\\x01")
+    >>> decode(b"\xa1\x61a\x01")
     {'a': 1}
-    >>> decode(b"\\xa1").reason
+    >>> decode(b"\xa1").reason
     'bad_cbor'
     """
     stream = io.BytesIO(payload)

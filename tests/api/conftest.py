@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from jsonschema import Draft202012Validator
+from multidict import CIMultiDict
 
 from api.app import ApiSettings, make_app
-from api.openapi import describe
-from api.routes import DECLARED
 from devices.credentials import hash_password, new_token, token_digest
 from store.devices import add_device
 from store.heartbeats import beat
@@ -21,13 +20,13 @@ from store.pool import open_pool
 from store.series import open_series
 from store.sites import add_site
 from store.tokens import add_token
+from tests.api.described import DESCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from psycopg_pool import AsyncConnectionPool
 
-DESCRIPTION = describe(DECLARED)
 NOON = datetime(2026, 7, 1, 3, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -45,7 +44,7 @@ class World:
 @dataclass
 class Answer:
     status: int
-    headers: dict[str, str]
+    headers: CIMultiDict[str]
     text: str
 
     @property
@@ -77,7 +76,7 @@ class Asker:
         if role is not None:
             headers["Authorization"] = f"Bearer {self.world.tokens[role]}"
         async with self.client.request(method, url, headers=headers, allow_redirects=False, **options) as response:
-            answer = Answer(response.status, dict(response.headers), await response.text())
+            answer = Answer(response.status, CIMultiDict(response.headers), await response.text())
             resource = response.request_info.url.path
         operation = self._operation(method, resource)
         if operation is not None and answer.status not in {304, 405} and method != "HEAD":

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from api.operations import Operation
     from tests.api.conftest import World
 
-COMPONENTS = describe(DECLARED)["components"]["schemas"]
+DESCRIPTION = describe(DECLARED)
+COMPONENTS = DESCRIPTION["components"]["schemas"]
 MESSAGES = {"shihoro": 1, "sendai": 2}
 """Quarantined messages and requests by lab, in the order in which the world is made."""
 

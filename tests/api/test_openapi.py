@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from api.operations import Operation
 from api.reference import PAGES
 from api.routes import DECLARED
-from tests.api.conftest import DESCRIPTION
+from tests.api.described import DESCRIPTION
 
 if TYPE_CHECKING:
     from tests.api.conftest import Asker

@@ -78,10 +78,11 @@ async def test_a_wrong_password_is_said_once_and_tried_slowly(broker, codec, cap
 @every_codec
 async def test_a_broker_that_grants_only_qos_0_is_refused(broker, codec, caplog, monkeypatch):
     monkeypatch.setattr(SubscriptionRefused, "pause_s", 0.3)
+    link = link_on(broker, codec)  # makes the account: a reload would make mosquitto forget max_qos
     broker.stop()
-    monkeypatch.setattr(embedded, "CONFIGURATION", embedded.CONFIGURATION + "max_qos 0\n")
+    monkeypatch.setattr(embedded, "OWN", embedded.OWN + "max_qos 0\n")
     broker.start()
-    async with running(link_on(broker, codec), connected=False) as link:
+    async with running(link, connected=False):
         await until(lambda: "does not grant QoS 1" in link.stats.last_error)
         assert not link.stats.connected
         broker.stop()
@@ -99,7 +100,7 @@ async def test_a_subscription_lost_with_an_old_session_is_noticed(broker, codec,
     async with running(link_on(broker, codec)):
         pass
     broker.stop()
-    monkeypatch.setattr(embedded, "CONFIGURATION", embedded.CONFIGURATION + "max_qos 0\n")
+    monkeypatch.setattr(embedded, "OWN", embedded.OWN + "max_qos 0\n")
     broker.start()
     async with running(link_on(broker, codec), connected=False) as link:
         await until(lambda: "does not grant QoS 1" in link.stats.last_error)

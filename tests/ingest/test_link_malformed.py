@@ -13,6 +13,7 @@ from tests.ingest.link_lab import collect, running, until
 
 CONNACK = mqtt5.ConnAckPacket(session_present=True).write()
 SUBACK = mqtt5.SubAckPacket(1, [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE]).write()
+DISCONNECT = mqtt5.DisconnectPacket().write()
 TOPIC = "chiiki/v1/farm-1/up/readings"
 
 codecs = pytest.mark.parametrize("codec", ["paho", "mqtt5"])
@@ -41,7 +42,7 @@ async def told_by(codec, *pieces, **settings):
                 writer.write(piece)
                 await writer.drain()
                 await asyncio.sleep(0)
-            while await reader.read(1000):
+            while (said := await reader.read(1000)) and not said.endswith(DISCONNECT):
                 pass
         finally:
             writer.close()
@@ -102,6 +103,6 @@ async def test_what_is_not_mqtt_ends_the_connection_but_not_the_link(codec, nois
 
 
 async def test_a_packet_larger_than_agreed_ends_the_connection(caplog):
-    async with told_by("mqtt5", publish(b"x" * 2000, 1), packet_bytes=1000) as link:
+    async with told_by("mqtt5", publish(b"x" * 600_000, 1), packet_bytes=300_000) as link:
         await until(lambda: link.stats.reconnects == 1)
     assert "more than was agreed" in caplog.text

@@ -11,11 +11,14 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from deploy.embedded.postgres import EmbeddedPostgres
 from store.errors import MigrationError, StoreUnavailable, TimescaleError
 from store.migrate import MIGRATIONS, check, migrate, parse_version, read_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from deploy.embedded.provision import Programs
 
 ALL = [migration.name for migration in read_migrations()]
 PUBLISHED_LABS = Path(__file__).parents[3] / "shared" / "data" / "labs.csv"
@@ -114,6 +117,18 @@ def test_old_timescale_is_refused_before_anything_is_made(blank_url: str) -> Non
         migrate(blank_url, minimum=(99, 0, 0))
     one_line(error)
     assert check(blank_url).applied == []
+
+
+def test_timescale_that_is_not_loaded_is_refused(programs: Programs, state_dir: Path) -> None:
+    server = EmbeddedPostgres(state_dir, programs, settings={"shared_preload_libraries": ""})
+    try:
+        server.start()
+        for url in (server.url, server.superuser_url):
+            with pytest.raises(TimescaleError, match="set shared_preload_libraries = 'timescaledb'") as error:
+                migrate(url)
+            one_line(error)
+    finally:
+        server.stop()
 
 
 def test_versions_compare_by_number() -> None:
