@@ -1,6 +1,7 @@
 """The application: operations, middlewares, reference page; and the process that serves it."""
 
 import asyncio
+import functools
 import logging
 import ssl
 
@@ -39,13 +40,18 @@ def make_app(pool: AsyncConnectionPool, settings: ApiSettings) -> web.Applicatio
         pool=pool,
         settings=settings,
         kinds=load_kinds(settings.kinds_dir),
-        description=msgspec.json.encode(describe(DECLARED)),
+        description=_description(),
     )
     for operation in DECLARED:
         _add(app, operation)
     add_reference(app)
     app.on_response_prepare.append(set_headers)
     return app
+
+
+@functools.cache
+def _description() -> bytes:
+    return msgspec.json.encode(describe(DECLARED))
 
 
 def _add(app: web.Application, operation: Operation) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from api.auth import NOBODY, Principal, authenticate, demand, read_token
-from api.house import CONNECTION_WAIT_S, HOUSE, House
+from api.house import HOUSE, House
 from api.operations import Accepted, Call, Created, Csv, Document, Operation, Text, Unready, has
 from api.problems import BEGUN, Problem, abort
 from api.wire import Nothing, read_body, read_path, read_query, write_json
@@ -38,7 +38,7 @@ async def _call(operation: Operation, request: web.Request, house: House) -> obj
     raw = await _receive(request, house) if has(operation.body) else b""
     if not operation.needs_store and operation.least is None:
         return await operation.handle(_read_call(operation, request, raw, NOBODY, None))
-    async with house.pool.connection(CONNECTION_WAIT_S) as conn:
+    async with house.connection() as conn:
         principal = await _identify(operation, request, conn)
         return await operation.handle(_read_call(operation, request, raw, principal, conn))
 
@@ -60,7 +60,7 @@ def _read_call(
     principal: Principal,
     conn: AsyncConnection | None,
 ) -> Call[Any, Any, Any]:
-    counts = Counter(request.query.keys())
+    counts = Counter(name for name, _ in request.query.items())
     repeated = [name for name, count in counts.items() if count > 1]
     return Call(
         principal=principal,

@@ -1,15 +1,15 @@
 """What all calls share for as long as the process lives."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Final
 
 from aiohttp import web
 
 from api.metrics import Tally
 from api.settings import ApiSettings
 from devices.model import Kind
-from store.pool import AsyncConnectionPool
+from store.pool import AsyncConnection, AsyncConnectionPool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,8 +23,9 @@ class House:
     """The OpenAPI description, as JSON."""
     tally: Tally = field(default_factory=Tally)
 
+    def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Return a connection to enter, one transaction long; raises what `problems` answers with 503."""
+        return self.pool.connection(self.settings.connection_wait_s)
 
-CONNECTION_WAIT_S: Final = 5.0
-"""How long a call waits for a free connection before it is told to come back."""
 
 HOUSE = web.AppKey("house", House)

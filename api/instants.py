@@ -1,5 +1,6 @@
 """Instants, spans and buckets as people write them: ``2026-07-01``, ``from`` … ``to``, ``every=1d``."""
 
+import functools
 import re
 from bisect import bisect_right
 from collections.abc import Callable
@@ -143,6 +144,7 @@ class Every:
                 number += 1
                 edges.update(self._of_day(day + timedelta(days=way * number), zone))
 
+    @functools.lru_cache(maxsize=64)  # noqa: B019 - hashed by what it is; few and small
     def _of_day(self, day: date, zone: ZoneInfo) -> list[datetime]:
         """Return the edges of one day by the clock on the wall.
 
@@ -180,12 +182,12 @@ class Every:
 
 _HOUR_S: Final = 3_600
 _DAY_S: Final = 86_400
-_EVERY: Final = re.compile(r"([1-9]\d{0,3})(s|m|h|d|w|mo|y)", re.ASCII)
-_SECONDS: Final = {"s": 1, "m": 60, "h": _HOUR_S}
+_EVERY: Final = re.compile(r"([1-9]\d{0,3})(m|h|d|w|mo|y)", re.ASCII)
+_SECONDS: Final = {"m": 60, "h": _HOUR_S}
 _MOST_DAYS: Final = 366
 _MOST_MONTHS: Final = 120
 _EVERY_RULE: Final = (
-    "write a number and s, m, h, d, w, mo or y, such as 10m, 1h, 1d, 1w, 1mo; what is shorter than a day "
+    "write a number and m, h, d, w, mo or y, such as 10m, 1h, 1d, 1w, 1mo; what is shorter than a day "
     "must divide it, months must divide a year"
 )
 

@@ -87,8 +87,8 @@ def flatten(metrics: Mapping[str, object], prefix: str = "") -> Iterator[tuple[s
 
 
 def sort_of(name: str) -> str:
-    """Tell a counter from a gauge by the custom of its name."""
-    return "counter" if name.endswith("_total") else "gauge"
+    """Tell a counter by the custom of its name; of other numbers a process reports nothing is known."""
+    return "counter" if name.endswith("_total") else "untyped"
 
 
 def _histogram_lines(name: str, address: str, histogram: Histogram) -> Iterator[str]:

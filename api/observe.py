@@ -45,7 +45,8 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         took_s = time.perf_counter() - started
         tally.under_way -= 1
         tally.add(request.method, address_of(request), status, took_s)
-        log.info("%s %s %s %d %.1f ms", request.remote, request.method, request.path, status, took_s * 1e3)
+        path = request.rel_url.raw_path  # as it came: what is decoded could forge a line
+        log.info("%s %s %s %d %.1f ms", request.remote, request.method, path, status, took_s * 1e3)
     return response
 
 

@@ -108,10 +108,38 @@ def _parameter(name: str, where: str, field: Schema, *, required: bool) -> Schem
     description = field.get("description") or plain.get("description")
     if description:
         parameter["description"] = description
+    parameter["x-description-ja"] = _JA[name]
     return parameter | {
         "schema": {key: value for key, value in plain.items() if key != "description"},
         **({"example": plain["examples"][0]} if "examples" in plain else {}),
     }
+
+
+_JA: Final = {
+    "lab": "ラボの短い名前",
+    "site": "拠点の短い名前",
+    "device": "機器の名前（MQTTのユーザー名）",
+    "kind": "機器の種類",
+    "series": "系列の番号",
+    "quarantine": "隔離されたメッセージの番号",
+    "request": "依頼の番号",
+    "token": "トークンの番号",
+    "quantity": "測定量の名前",
+    "position": "位置の名前。空欄は位置なし",
+    "from": "この時刻以後。日時（RFC 3339、時差つき）または日付（その日の始まり）",
+    "to": "この時刻より前。日付なら、その日は含まない",
+    "tz": "時間帯（IANA名）。省略すると拠点の時間帯、またはAsia/Tokyo",
+    "limit": "1ページの最大件数",
+    "cursor": "続きの位置。前のページの next",
+    "order": "機器の時刻の昇順（asc）または降順（desc）",
+    "every": "集計の間隔（10m、1h、1d、1w、1moなど）。区切りは tz の時計に従う",
+    "quality": "この品質フラグ以下（良い側）だけ",
+    "unit": "canonical＝標準の単位、raw＝機器が送った単位",
+    "format": "jsonまたはcsv",
+    "reason": "隔離の理由",
+    "state": "状態：open＝未処理、replayed＝再処理済み、all＝すべて",
+}
+"""What parameters mean, in Japanese, by name."""
 
 
 def _without_null(field: Schema) -> Schema:

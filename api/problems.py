@@ -179,7 +179,7 @@ def problem_of(error: Exception, request: web.Request) -> Problem:
     if isinstance(error, StoreConflict):
         return Problem("conflict", f"{error}.".capitalize())
     if _is_passing(error):
-        log.warning("%s %s: %s", request.method, request.path, str(error) or type(error).__name__)
+        log.warning("%s %s: %s", request.method, request.rel_url.raw_path, str(error) or type(error).__name__)
         return unavailable("The database does not answer just now; try again in a few seconds.")
     return _unforeseen(error, request)
 
@@ -203,17 +203,17 @@ def _of_http(error: web.HTTPException, request: web.Request) -> Problem:
 
 def _unforeseen(error: Exception, request: web.Request) -> Problem:
     reference = secrets.token_hex(4)
-    log.error("%s %s failed [%s]", request.method, request.path, reference, exc_info=error)
+    log.error("%s %s failed [%s]", request.method, request.rel_url.raw_path, reference, exc_info=error)
     return Problem("internal", f"Unforeseen; in the server's log it is [{reference}].", reference=reference)
 
 
 def begun(request: web.Request) -> bool:
     """Tell whether the answer is already under way, so that no other can be given."""
-    return request.get(BEGUN, False)
+    return bool(request.get(BEGUN, False))
 
 
 def abort(request: web.Request, error: Exception) -> None:
     """Close the connection without the last chunk, so that the client sees that the answer is cut off."""
-    log.error("%s %s cut off", request.method, request.path, exc_info=error)
+    log.error("%s %s cut off", request.method, request.rel_url.raw_path, exc_info=error)
     if request.transport is not None:
         request.transport.abort()

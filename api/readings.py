@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta
 
 from api.conversion import shown
-from api.house import CONNECTION_WAIT_S
+from api.house import House
 from api.instants import Every
-from store.pool import AsyncConnection, AsyncConnectionPool
+from store.pool import AsyncConnection
 from store.series_readings import Reading, Span, Summary, first_at, page, summarise
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,20 +82,48 @@ async def read_buckets(
 ) -> tuple[list[Bucket], datetime | None]:
     """Read a page of buckets and the edge to go on from, None at the end.
 
-    A page spans `limit` buckets from the first that has readings, so that its cost does not grow with what
-    lies behind it; where there are gaps it holds fewer.
+    First the `limit` buckets in a row from the first reading, whatever is in them; then, where gaps have left
+    room, those of as many further readings. So the cost of a page does not grow with what lies behind it.
     """
-    assert subject.every is not None
-    span = _narrow(subject, after)
-    first = await first_at(conn, span, newest_first=subject.newest_first)
+    first = await first_at(conn, _narrow(subject, after), newest_first=subject.newest_first)
     if first is None:
         return [], None
-    cut = subject.every.edges_before if subject.newest_first else subject.every.edges
-    edges = cut(first, limit, subject.zone)
-    buckets = fold(await summarise(conn, span, edges), edges, subject)
+    buckets, edge = await _between(conn, subject, after, _edges(subject, first, limit))
+    if edge is None or len(buckets) == limit:
+        return buckets, edge
+    rows = await page(
+        conn, _narrow(subject, edge), limit=limit - len(buckets), newest_first=subject.newest_first
+    )
+    further, edge = await _between(conn, subject, edge, _edges_around(subject, rows))
+    return buckets + further, edge
+
+
+async def _between(
+    conn: AsyncConnection, subject: Subject, after: datetime | None, edges: list[datetime]
+) -> tuple[list[Bucket], datetime | None]:
+    """Read the buckets between edges, and the last edge, if there are readings beyond it."""
+    buckets = fold(await summarise(conn, _narrow(subject, after), edges), edges, subject)
     beyond = edges[0] if subject.newest_first else edges[-1]
     more = await first_at(conn, _narrow(subject, beyond), newest_first=subject.newest_first)
     return (buckets[::-1] if subject.newest_first else buckets), None if more is None else beyond
+
+
+def _edges(subject: Subject, first: datetime, count: int) -> list[datetime]:
+    assert subject.every is not None
+    cut = subject.every.edges_before if subject.newest_first else subject.every.edges
+    return cut(first, count, subject.zone)
+
+
+def _edges_around(subject: Subject, rows: Iterable[Reading]) -> list[datetime]:
+    """Return the edges of the buckets that readings lie in; what lies between them is empty."""
+    assert subject.every is not None
+    edges: set[datetime] = set()
+    start = end = EPOCH
+    for row in rows:
+        if not start <= row.at < end:
+            start, end = subject.every.edges(row.at, 1, subject.zone)
+            edges |= {start, end}
+    return sorted(edges)
 
 
 def _narrow(subject: Subject, edge: datetime | None) -> Span:
@@ -148,9 +176,7 @@ def from_microseconds(number: int) -> datetime:
     return EPOCH + timedelta(microseconds=number)
 
 
-async def csv_pieces(
-    pool: AsyncConnectionPool, subject: Subject, label: str, limit: int | None
-) -> AsyncIterator[str]:
+async def csv_pieces(house: House, subject: Subject, label: str, limit: int | None) -> AsyncIterator[str]:
     """Write a table piece by piece; between pieces no connection is held, however slowly they are taken.
 
     Parameters
@@ -167,7 +193,7 @@ async def csv_pieces(
     while left is None or left > 0:
         most = CSV_ROWS if subject.every is None else CSV_BUCKETS
         size = most if left is None else min(most, left)
-        async with pool.connection(CONNECTION_WAIT_S) as conn:
+        async with house.connection() as conn:
             if subject.every is None:
                 rows, row_place = await read_rows(conn, subject, size, row_place)
                 lines = list(_row_lines(rows, subject))

@@ -22,6 +22,8 @@ class ApiSettings:
         Whether `/ready` wants a gateway that reported within `gateway_stale_s`.
     max_body_bytes : int
         Longer request bodies are refused (413).
+    connection_wait_s : float
+        How long a call waits for a free connection before it is told to come back (503).
     body_s, request_s, write_s : float
         How long a body may take to come in, a call may take, a piece of a stream may take to go out.
     shutdown_s : float
@@ -40,6 +42,7 @@ class ApiSettings:
     gateway_needed: bool = True
     gateway_stale_s: float = 15.0
     max_body_bytes: int = 1_048_576
+    connection_wait_s: float = 5.0
     body_s: float = 20.0
     request_s: float = 30.0
     write_s: float = 60.0

@@ -134,7 +134,7 @@ def explain(error: msgspec.ValidationError) -> FieldError:
     place = _AT_FIELD.search(text)
     named = _NAMED_FIELD.search(detail)
     names = [match["field"] for match in (place, named) if match and match["field"]]
-    return FieldError(".".join(names), detail)
+    return FieldError(".".join(names) or "body", detail)
 
 
 def read_path(values: Mapping[str, str], kind: type[Struct], address: str) -> Struct:
@@ -165,7 +165,7 @@ def read_body(raw: bytes, kind: type[Struct]) -> Struct:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
         fault = explain(error)
-        raise Problem("invalid-body", f"{fault.field or 'body'}: {fault.detail}", errors=[fault]) from error
+        raise Problem("invalid-body", f"{fault.field}: {fault.detail}", errors=[fault]) from error
     except (ValueError, RecursionError) as error:
         raise Problem("malformed-json", f"The body is not JSON: {error}.") from error
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from psycopg_pool import AsyncConnectionPool
+    from store.pool import AsyncConnectionPool
 
 _log = logging.getLogger(__name__)
 

@@ -34,11 +34,10 @@ from store.tokens import add_token
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from psycopg_pool import AsyncConnectionPool
-
     from deploy.embedded.provision import Programs
     from deploy.parts import Part
     from deploy.settings import Settings
+    from store.pool import AsyncConnectionPool
 
 READY_S = 60.0
 LEFTOVER_S = 3.0
@@ -214,7 +213,7 @@ class Supervisor:
         pause_s = FIRST_PAUSE_S
         while True:
             started_at = time.monotonic()
-            while (code := entry.part.process.ended()) is None:
+            while (code := entry.part.process.ended()) is None:  # noqa: ASYNC110 -- nobody could set it
                 await asyncio.sleep(WATCH_S)
             if time.monotonic() - started_at > STEADY_S:
                 pause_s = FIRST_PAUSE_S

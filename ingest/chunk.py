@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ingest.samples import Rejection
@@ -17,8 +19,13 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """Where the messages of a chunk can be looked up again, should one have to be kept raw."""
 
-    topics: list[str]
-    payloads: list[bytes]
+    @property
+    def topics(self) -> Sequence[str]:
+        """Topic by number of the message."""
+
+    @property
+    def payloads(self) -> Sequence[bytes]:
+        """Payload by number of the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,8 @@ class Chunk:
         Number of the message, device, and what was rejected of it.
     seqs : list[tuple[int, str, int]]
         Device, boot, sequence number.
+    origin : str
+        How it came to us: ``mqtt`` or ``import``.
     """
 
     source: Source
@@ -77,6 +86,7 @@ class Chunk:
     seqs: list[tuple[int, str, int]] = field(default_factory=list)
     statuses: list[StatusNews] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
+    origin: str = "mqtt"
 
     @property
     def rows(self) -> int:

@@ -43,7 +43,7 @@ REASONS: Final[dict[str, str]] = {
     "not_a_number": "Send a number; leave a channel out where there is no value.",
     "not_finite": "Leave a channel out where the sensor has no value: NaN and infinity are not stored.",
     "bad_sequence": "Send `seq` as a whole number from 1, `boot` as at most 64 characters or a whole number.",
-    "conflicting": "For the same channel and time another value is stored, and stays: find out which is right.",
+    "conflicting": "Another value is stored for the same channel and time, and stays: find out which is so.",
     "database_refused": "The database refused it; mend what it says, then replay.",
     "internal": "A fault of the gateway, told in its log: report it, then replay after an update.",
 }

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 READ_BYTES = 256 * 1024
 """Size of the buffer that the socket is read into; it grows for a larger packet, and shrinks after it."""
+REST_BYTES = 16 * 1024
+REST_S = 0.002
+"""A read of less than REST_BYTES within two such times of the last is followed by a rest of one. Seconds."""
 TOPICS_KNOWN = 65536
 PUBLISH = 3
 QOS = 0x06
@@ -62,6 +65,8 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
         self._view = memoryview(bytearray(READ_BYTES))
         self._filled = 0
         self._needed = 2
+        self._read_at = 0.0
+        self._paused = False
         self._topics: dict[bytes, str] = {}
         self._unconfirmed: set[int] = set()
         self._packet_id = 1
@@ -122,6 +127,9 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
         if self._filled < self._needed:
             return
         data = bytes(self._view[: self._filled])
+        if nbytes < REST_BYTES and self.heard_at - self._read_at < 2 * REST_S:
+            self._rest()
+        self._read_at = self.heard_at
         try:
             self._keep(data, self._scan(data))
         except (ValueError, LookupError) as error:
@@ -131,13 +139,15 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
         """Take every whole packet of `data`; returns where the first incomplete one begins."""
         delivery = self._inbox.open_delivery()
         before, ids_before = len(delivery.topics), len(delivery.packet_ids)
+        size = len(data)
         try:
-            return self._take(data, delivery)
+            size = self._take(data, delivery)
         finally:  # what came before a malformed packet is good
             messages = len(delivery.topics) - before
             if messages:
                 in_flight = len(delivery.packet_ids) - ids_before
-                self._inbox.arrived(delivery, messages, in_flight, len(data))
+                self._inbox.arrived(delivery, messages, in_flight, size)
+        return size
 
     def _take(self, data: bytes, delivery: Delivery) -> int:
         add_topic, add_payload = delivery.topics.append, delivery.payloads.append
@@ -200,6 +210,28 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
             case _:
                 raise ValueError(f"unexpected {type(packet).__name__}")
 
+    def pause_reading(self) -> None:
+        """See `Wire`."""
+        self._paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See `Wire`."""
+        self._paused = False
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def _rest(self) -> None:
+        """Look away for a moment: where little comes often, a look costs more than what it finds."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+            self._loop.call_later(REST_S, self._rested)
+
+    def _rested(self) -> None:
+        if not self._paused:
+            self.resume_reading()
+
     # Writing
 
     def _write(self, data: bytes) -> None:
@@ -234,16 +266,6 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
     def ping(self) -> None:
         """See `Wire`."""
         self._write(mqtt5.PingReqPacket().write())
-
-    def pause_reading(self) -> None:
-        """See `Wire`."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """See `Wire`."""
-        if self._transport is not None:
-            self._transport.resume_reading()
 
     # Ending
 

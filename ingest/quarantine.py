@@ -52,6 +52,7 @@ def refuse(chunk: Chunk, number: int, device_id: int, rejection: Rejection) -> R
         readings=rejection.readings,
         received_at=from_us(chunk.received_us),
         hour=from_us(chunk.received_us // HOUR_US * HOUR_US),
+        origin=chunk.origin,
     )
 
 

@@ -108,7 +108,8 @@ async def _replay_row(
     largest: int,
 ) -> Counter[str]:
     """Try one row again and book what became of it, for each time that it was seen."""
-    chunk = Chunk(source=_Message([row.topic], [row.payload]), received_us=to_us(row.received_at))
+    source = _Message([row.topic], [row.payload])
+    chunk = Chunk(source=source, received_us=to_us(row.received_at), origin=row.origin)
     odd = Odd(number=0, topic=row.topic, payload=row.payload)
     findings = await examine_one(registry, chunk, odd, largest)
     _keep_rejected(findings.contents, row.rejected)
@@ -116,7 +117,7 @@ async def _replay_row(
     sheet = seal([chunk], registry.slots)
     fates = await bisect_readings(conn, sheet.rows)
     fate = sheet.spread(fates)
-    left = [replace(refusal, origin=row.origin) for refusal in collect(sheet, fates, fate)]
+    left = collect(sheet, fates, fate)
     counts = np.bincount(fate, minlength=len(Fate)).tolist()
     out, back = _make_moves(row, findings.device_id, counts, left, sightings)
     fates_told = ("committed", "duplicate", "conflicting", "quarantined")

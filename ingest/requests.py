@@ -61,14 +61,15 @@ async def _serve_one(pool: AsyncConnectionPool, registry: Registry, metrics: Met
 async def _replay(
     pool: AsyncConnectionPool, registry: Registry, request: Request, largest: int
 ) -> dict[str, int]:
-    """Replay ``{"ids": [...]}``, or what ``{"device": …, "reason": …}`` finds; ``{}`` is all that is open."""
+    """Replay ``{"ids": [...]}``, or what ``{"lab", "device", "reason"}`` find; ``{}`` is all that is open."""
     argument = request.argument
+    lab = request.lab or argument.get("lab")
     ids = argument.get("ids")
     if ids is None:
         async with transaction(pool) as conn:
             ids = await open_ids(
-                conn, lab=request.lab, device=argument.get("device"), reason=argument.get("reason")
+                conn, lab=lab, device=argument.get("device"), reason=argument.get("reason")
             )
     if not isinstance(ids, list) or not all(isinstance(number, int) for number in ids):
         raise ValueError('a replay needs {"ids": [1, 2]}, or {"device": …} or {"reason": …}')
-    return await replay(pool, registry, ids, lab=request.lab, largest=largest)
+    return await replay(pool, registry, ids, lab=lab, largest=largest)

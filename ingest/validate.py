@@ -55,7 +55,8 @@ def _times_of_rows(
         return np.repeat(np.arange(len(keys)), keys)
     first_time = np.repeat(np.cumsum(lengths) - lengths, keys)
     first_row = np.cumsum(repeats) - repeats
-    return np.arange(repeats.sum()) + np.repeat(first_time - first_row, repeats)
+    shift: NDArray[np.int64] = np.repeat(first_time - first_row, repeats)
+    return np.arange(repeats.sum()) + shift
 
 
 def _first_of_records(owners: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -64,7 +65,8 @@ def _first_of_records(owners: NDArray[np.int64], count: NDArray[np.int64]) -> ND
     begins = np.ones(len(owners), np.bool_)
     begins[1:] = owners[1:] != owners[:-1]
     beginning = np.maximum.accumulate(np.where(begins, np.arange(len(owners)), 0))
-    return np.subtract(before, before[beginning], dtype=np.int64)
+    base: NDArray[np.int64] = before[beginning]
+    return before - base
 
 
 def _set_aside(tape: Tape, columns: Columns, bad: NDArray[np.bool_]) -> Columns:

@@ -45,7 +45,7 @@ async def transaction(pool: AsyncConnectionPool) -> AsyncGenerator[AsyncConnecti
 
 
 async def attempt(conn: AsyncConnection, part: Coroutine[Any, Any, Result]) -> Result | None:
-    """Do a part of a transaction that may fail for good without the rest; then None, and a line in the log."""
+    """Do a part of a transaction that may fail for good without the rest; then None and a line in the log."""
     try:
         async with conn.transaction():  # a savepoint
             return await part

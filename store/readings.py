@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import psycopg
@@ -106,15 +106,15 @@ class Fates:
         return cls(code=np.zeros(len(rows), np.int8), stored=rows.value)
 
 
-def encode_copy(rows: Rows) -> NDArray[Any]:
-    """Pack rows as COPY has them (PostgreSQL 17, COPY, "Binary Format"), header and trailer aside."""
+def encode_copy(rows: Rows) -> bytes:
+    """Pack rows as COPY has them (PostgreSQL 17, COPY, "Binary Format")."""
     packed = np.repeat(_COPY_BLANK, len(rows))
     packed["series"] = rows.series
     packed["at"] = rows.at - PG_EPOCH_US
     packed["received"] = rows.received - PG_EPOCH_US
     packed["value"] = rows.value
     packed["quality"] = rows.quality
-    return packed
+    return b"".join((_COPY_HEADER, packed.data, _COPY_TRAILER))
 
 
 _COPY_READINGS = "COPY readings (series_id, at, received_at, value, quality) FROM STDIN (FORMAT BINARY)"
@@ -125,9 +125,7 @@ async def copy_readings(conn: AsyncConnection, rows: Rows) -> Fates:
     if len(rows) == 0:
         return Fates.all_committed(rows)
     async with conn.cursor() as cursor, cursor.copy(_COPY_READINGS) as copy:
-        await copy.write(_COPY_HEADER)
-        await copy.write(encode_copy(rows).data)
-        await copy.write(_COPY_TRAILER)
+        await copy.write(encode_copy(rows))
     return Fates.all_committed(rows)
 
 

@@ -44,7 +44,6 @@ QUICK = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
-# In memory, cloning the template takes 0.05 s instead of 0.5.
 MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 4_000_000_000
 _numbers = itertools.count(1)
@@ -54,6 +53,12 @@ _numbers = itertools.count(1)
 def programs() -> Programs:
     with Reporter() as report:
         return provide(report)
+
+
+def quick_base() -> Path:
+    """Where databases of tests lie: in memory, where cloning the template takes 0.05 s instead of 0.5."""
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
+    return MEMORY if roomy else Path(tempfile.gettempdir())
 
 
 @contextmanager
@@ -72,7 +77,7 @@ def fresh_folder(base: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def services_dir() -> Iterator[Path]:
-    with fresh_folder(Path(tempfile.gettempdir())) as folder:
+    with fresh_folder(quick_base()) as folder:
         yield folder
 
 
@@ -87,8 +92,7 @@ def state_dir(services_dir: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(programs: Programs) -> Iterator[EmbeddedPostgres]:
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
-    with fresh_folder(MEMORY if roomy else Path(tempfile.gettempdir())) as folder:
+    with fresh_folder(quick_base()) as folder:
         server = EmbeddedPostgres(folder, programs, settings=QUICK)
         try:
             server.start()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from api.house import CONNECTION_WAIT_S, House
+from api.house import House
 from api.metrics import MEDIA, family, flatten, sort_of
 from api.operations import Call, Document, Routes, Text, Unready
 from api.wire import At, Nothing
@@ -98,7 +98,7 @@ def _line(error: Exception) -> str:
 
 
 async def _beats(house: House) -> list[Heartbeat]:
-    async with house.pool.connection(CONNECTION_WAIT_S) as conn:
+    async with house.connection() as conn:
         return await list_beats(conn)
 
 
@@ -113,7 +113,7 @@ async def get_metrics(call: Call[Nothing, Nothing, Nothing]) -> Text:
         lines += family("chiiki_database_up", "gauge", "Whether the database answers.", [({}, 0)])
     else:
         lines += family("chiiki_database_up", "gauge", "Whether the database answers.", [({}, 1)])
-        lines += _beat_lines(beats)
+        lines += _beat_lines(beats, house.settings.gateway_stale_s)
     return Text("\n".join(lines) + "\n", MEDIA)
 
 
@@ -127,16 +127,22 @@ def _pool_lines(house: House) -> list[str]:
     ]
 
 
-def _beat_lines(beats: list[Heartbeat]) -> list[str]:
+def _beat_lines(beats: list[Heartbeat], stale_s: float) -> list[str]:
+    """Write the age of every process's last report, and the report itself while it is fresh."""
     ages = [({"process": beat.process}, beat.age_s) for beat in beats]
     lines = list(family("chiiki_process_beat_age_seconds", "gauge", "Since a process last reported.", ages))
     samples: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for beat in beats:
-        for name, value in flatten(beat.metrics, "chiiki_gateway_"):
+    for beat in (beat for beat in beats if beat.age_s <= stale_s):
+        for name, value in flatten(beat.metrics, f"chiiki_{_noun(beat.process)}_"):
             samples.setdefault(name, []).append(({"process": beat.process}, value))
     for name in sorted(samples):
         lines += family(name, sort_of(name), "", samples[name])
     return lines
+
+
+def _noun(process: str) -> str:
+    """Return what several processes of a sort share: ``gateway`` of ``gateway-1``."""
+    return process.rstrip("-0123456789").replace("-", "_")
 
 
 @routes.get("/api/v1/openapi.json", least=None, ja="このAPIの記述（OpenAPI 3.1）", needs_store=False)

@@ -41,7 +41,7 @@ class QuarantineQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     device: DeviceName | None = None
     reason: Reason | None = None
     state: Literal["open", "replayed", "all"] = "open"
-    limit: Annotated[int, Meta(ge=1, le=200, description="At most so many on one page.", examples=[50])] = 50
+    limit: Annotated[int, Meta(ge=1, le=100, description="At most so many on one page.", examples=[50])] = 50
     cursor: Cursor | None = None
 
 

@@ -65,7 +65,7 @@ class ReadingsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     every: Annotated[
         Annotated[str, Meta(max_length=8, examples=["1h"])] | None,
         Meta(
-            description="Buckets instead of readings: a number and s, m, h, d, w, mo or y. They begin by the "
+            description="Buckets instead of readings: a number and m, h, d, w, mo or y. They begin by the "
             "clock of `tz`; days have 23 or 25 hours where it is set. The first and the last may be cut by "
             "`from` and `to`."
         ),
@@ -180,7 +180,7 @@ async def _answer(
         if query.cursor is not None:
             raise invalid_parameter("cursor", "a CSV has no pages; leave it out")
         name = "-".join(filter(None, (channel.device, channel.quantity, channel.position)))
-        return Csv(f"{name}.csv", csv_pieces(call.house.pool, subject, channel.label(), query.limit))
+        return Csv(f"{name}.csv", csv_pieces(call.house, subject, channel.label(), query.limit))
     if subject.every is not None:
         return await _buckets_page(call, query, channel, subject)
     return await _readings_page(call, query, channel, subject)

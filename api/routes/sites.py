@@ -22,7 +22,8 @@ Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 
 Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east, WGS 84.", examples=[143.2411])]
 Elevation = Annotated[float, Meta(ge=-500, le=9000, description="Metres above sea level.", examples=[120.0])]
 ZoneName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)", examples=["Asia/Tokyo"])]
-Ring = Annotated[list[tuple[Longitude, Latitude]], Meta(min_length=4, max_length=5_000)]
+Spot = Annotated[list[float], Meta(min_length=2, max_length=3, description="[longitude, latitude].")]
+Ring = Annotated[list[Spot], Meta(min_length=4, max_length=5_000)]
 
 
 class Polygon(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="Polygon"):

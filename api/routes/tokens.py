@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from api.auth import Role
 from api.cursors import cut, question, read_cursor
+from api.instants import LATEST
 from api.operations import PREFIX, Call, Created, Routes
 from api.problems import FieldError, Problem
 from api.wire import At, Cursor, Id4, LabSlug, Limit, Line, Nothing, Page
@@ -88,8 +89,8 @@ async def create_token(call: Call[Nothing, Nothing, TokenNew]) -> Created[TokenS
     _demand_above(call, body.role)
     if (body.role == "operator") != (lab is None):
         raise _invalid("lab", "leave it out for an operator's token, and name it for any other")
-    if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
-        raise _invalid("expires_at", "must lie in the future")
+    if body.expires_at is not None and not datetime.now(UTC) < body.expires_at < LATEST:
+        raise _invalid("expires_at", "must lie in the future, and before 2200")
     token = new_token()
     try:
         added = await add_token(

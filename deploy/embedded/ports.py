@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from pathlib import Path
 
-from deploy.errors import PortTaken
+from deploy.errors import PortTaken, ServiceError
 
 LISTEN = "0A"
 """The state of a listening socket in /proc/net/tcp."""
@@ -35,7 +36,9 @@ def require_free(host: str, port: int, setting: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise ServiceError(f"cannot listen on {host}:{port} ({setting}): {error.strerror}") from None
             raise PortTaken(port, holder(port), setting) from None
 
 

@@ -7,7 +7,6 @@ import secrets
 import shutil
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.embedded import places, ports
@@ -16,6 +15,7 @@ from deploy.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from deploy.embedded.provision import Programs
 

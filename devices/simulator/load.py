@@ -213,9 +213,9 @@ class _Sender(asyncio.Protocol):
             self._pump()
 
     def _rest(self) -> None:
-        """Let PUBACKs gather before the next look, at about a thousand looks a second over all connections.
+        """Let PUBACKs gather before the next look: some thousand looks a second over all connections.
 
-        The segment is confirmed now: a broker that sends by Nagle's rule holds the next ones back until it is.
+        The segment is confirmed now: a broker that follows Nagle holds the next PUBACKs back until it is.
         """
         transport = self._transport
         if transport is None or transport.is_closing():

@@ -10,7 +10,7 @@ DEFAULT_QUANTITIES = (
     "air_temperature",
     "relative_humidity",
     "soil_temperature",
-    "soil_moisture",
+    "wind_speed",
     "illuminance",
 )
 

@@ -1,7 +1,8 @@
-"""An application on a real database, two labs, and a client whose every answer is held against the description."""
+"""An application on a real database, two labs, and a client that holds answers against the description."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,8 @@ from api.app import ApiSettings, make_app
 from devices.credentials import hash_password, new_token, token_digest
 from store.devices import add_device
 from store.heartbeats import beat
-from store.pool import open_pool
+from store.quarantine import Refusal, add_refusals
+from store.requests import add_request
 from store.series import open_series
 from store.sites import add_site
 from store.tokens import add_token
@@ -25,6 +27,7 @@ from tests.api.described import DESCRIPTION
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+    from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
 
 NOON = datetime(2026, 7, 1, 3, tzinfo=UTC)
@@ -70,12 +73,16 @@ class Asker:
     client: TestClient[Any, Any]
     world: World
 
-    async def __call__(self, method: str, url: str, *, role: str | None = "operator", **options: Any) -> Answer:
-        """Ask with the token of a role, e.g. ``staff`` of shihoro or ``sendai-staff``; check what comes back."""
+    async def __call__(
+        self, method: str, url: str, *, role: str | None = "operator", **options: Any
+    ) -> Answer:
+        """Ask with the token of a role, ``staff`` of shihoro or ``sendai-staff``; check the answer."""
         headers = dict(options.pop("headers", {}))
         if role is not None:
             headers["Authorization"] = f"Bearer {self.world.tokens[role]}"
-        async with self.client.request(method, url, headers=headers, allow_redirects=False, **options) as response:
+        async with self.client.request(
+            method, url, headers=headers, allow_redirects=False, **options
+        ) as response:
             answer = Answer(response.status, CIMultiDict(response.headers), await response.text())
             resource = response.request_info.url.path
         operation = self._operation(method, resource)
@@ -86,7 +93,9 @@ class Asker:
     def _operation(self, method: str, path: str) -> dict[str, Any] | None:
         for address, methods in DESCRIPTION["paths"].items():
             parts, asked = address.split("/"), path.split("/")
-            same = len(parts) == len(asked) and all(p == a or p[:1] == "{" for p, a in zip(parts, asked, strict=True))
+            same = len(parts) == len(asked) and all(
+                p == a or p[:1] == "{" for p, a in zip(parts, asked, strict=True)
+            )
             if same and method.lower() in methods:
                 return methods[method.lower()]
         return None
@@ -109,15 +118,8 @@ async def world(pool: AsyncConnectionPool) -> World:
             world.series[name] = series.id
             for role in ("staff", "team", "viewer"):
                 await _add_token(conn, world, role, lab, prefix)
-            await conn.execute(
-                "INSERT INTO quarantine (digest, device_id, topic, payload, reason, detail, readings, received_at, seen_at)"
-                " VALUES (%s, %s, %s, '{}', 'bad_shape', 'Send at and values.', 1, %s, %s)",
-                [name.encode(), device.id, f"chiiki/v1/{name}/up/readings", NOON, NOON],
-            )
-            await conn.execute(
-                "INSERT INTO requests (lab_id, verb, argument) SELECT id, 'replay', '{}' FROM labs WHERE slug = %s",
-                [lab],
-            )
+            await add_quarantined(conn, device.id, b"{}", "bad_shape")
+            await add_request(conn, verb="replay", argument={}, lab=lab)
         await beat(conn, "gateway-1", 17, NOON, {"committed_total": 12, "link": {"in_flight": 3}})
     return world
 
@@ -143,7 +145,9 @@ def make_client(
 
 
 @pytest.fixture
-async def ask(make_client: Callable[..., Awaitable[TestClient[Any, Any]]], world: World) -> AsyncIterator[Asker]:
+async def ask(
+    make_client: Callable[..., Awaitable[TestClient[Any, Any]]], world: World
+) -> AsyncIterator[Asker]:
     client = await make_client()
     yield Asker(client, world)
     await client.close()
@@ -153,7 +157,26 @@ async def add_readings(
     pool: AsyncConnectionPool, series_id: int, rows: Sequence[tuple[datetime, float, int]]
 ) -> None:
     """Store readings (at, value, quality), received a minute later."""
-    async with pool.connection() as conn, conn.cursor() as cursor:
-        async with cursor.copy("COPY readings (series_id, at, received_at, value, quality) FROM STDIN") as copy:
-            for at, value, quality in rows:
-                await copy.write_row((series_id, at, at + timedelta(minutes=1), value, quality))
+    query = "COPY readings (series_id, at, received_at, value, quality) FROM STDIN"
+    async with pool.connection() as conn, conn.cursor() as cursor, cursor.copy(query) as copy:
+        for at, value, quality in rows:
+            await copy.write_row((series_id, at, at + timedelta(minutes=1), value, quality))
+
+
+async def add_quarantined(conn: AsyncConnection, device_id: int, payload: bytes, reason: str) -> int:
+    """Keep a message as the gateway would, and return its number."""
+    refusal = Refusal(
+        digest=hashlib.sha256(b"%d %s %s" % (device_id, reason.encode(), payload)).digest(),
+        device_id=device_id,
+        topic="chiiki/v1/some-device/up/readings",
+        payload=payload,
+        reason=reason,
+        detail="Mend it.",
+        rejected=None,
+        readings=1,
+        received_at=NOON,
+        hour=NOON,
+    )
+    await add_refusals(conn, [refusal])
+    cursor = await conn.execute("SELECT max(id) FROM quarantine")
+    return int((await cursor.fetchone() or (0,))[0])

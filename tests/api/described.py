@@ -46,7 +46,9 @@ def body_for(operation: Operation) -> dict[str, Any]:
     if not has(operation.body):
         return {}
     body: dict[str, Any] = example_of({"$ref": f"#/components/schemas/{operation.body.__name__}"}, COMPONENTS)
-    body = {name: value for name, value in body.items() if name not in {"lab", "device", "site", "expires_at"}}
+    body = {
+        name: value for name, value in body.items() if name not in {"lab", "device", "site", "expires_at"}
+    }
     if body.get("role") == "operator":
         body["role"] = "viewer"
     return body

@@ -4,15 +4,22 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.instants import Every, midnight, read_every, read_instant, read_span, read_zone
 from api.problems import Problem
 
 TOKYO, ROME = ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/Rome")
-ZONES = ["Asia/Tokyo", "Europe/Rome", "America/Sao_Paulo", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]
-EVERIES = ["30s", "10m", "40m", "1h", "90m", "2h", "6h", "12h", "24h", "1d", "5d", "1w", "1mo", "3mo", "1y"]
+ZONES = [
+    "Asia/Tokyo",
+    "Europe/Rome",
+    "America/Sao_Paulo",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+]
+EVERIES = ["1m", "10m", "40m", "1h", "90m", "2h", "6h", "12h", "24h", "1d", "5d", "1w", "1mo", "3mo", "1y"]
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -32,7 +39,16 @@ def test_read_instant(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "now", "2026-13-01", "2026-02-30", "2026-07-01T00:00:00", "0001-01-01", "9999-12-31", "1760000000000"],
+    [
+        "",
+        "now",
+        "2026-13-01",
+        "2026-02-30",
+        "2026-07-01T00:00:00",
+        "0001-01-01",
+        "9999-12-31",
+        "1760000000000",
+    ],
 )
 def test_what_is_no_instant(text: str) -> None:
     with pytest.raises(Problem) as caught:
@@ -53,7 +69,9 @@ def test_read_zone_refuses(name: str) -> None:
         read_zone(name)
 
 
-@pytest.mark.parametrize("text", ["0h", "7h", "1.5h", "h", "25h", "11m1", "7m", "5mo", "400d", "1 d", "9999y", "１h"])
+@pytest.mark.parametrize(
+    "text", ["30s", "0h", "7h", "1.5h", "h", "25h", "11m1", "7m", "5mo", "400d", "1 d", "9999y", "１h"]
+)
 def test_read_every_refuses(text: str) -> None:
     with pytest.raises(Problem, match="every"):
         read_every(text)
@@ -68,7 +86,9 @@ def test_days_of_23_and_25_hours() -> None:
     spring = every.edges(datetime(2026, 3, 29, 12, tzinfo=UTC), 1, ROME)
     autumn = every.edges(datetime(2026, 10, 25, 12, tzinfo=UTC), 1, ROME)
     assert [b - a for a, b in (spring, autumn)] == [timedelta(hours=23), timedelta(hours=25)]
-    assert every.edges(datetime(2026, 6, 30, 15, tzinfo=UTC), 1, TOKYO)[0] == datetime(2026, 6, 30, 15, tzinfo=UTC)
+    assert every.edges(datetime(2026, 6, 30, 15, tzinfo=UTC), 1, TOKYO)[0] == datetime(
+        2026, 6, 30, 15, tzinfo=UTC
+    )
 
 
 def test_the_repeated_hour_is_two_hours_and_longer_steps_last_longer() -> None:
@@ -87,8 +107,9 @@ def test_weeks_begin_on_monday_months_on_the_first() -> None:
     assert read_every("24h") == Every(days=1)
 
 
+@settings(deadline=None)
 @given(
-    st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)),
+    st.integers(631_152_000, 2_840_140_800).map(lambda second: datetime.fromtimestamp(second, UTC)),
     st.sampled_from(EVERIES),
     st.sampled_from(ZONES),
     st.integers(1, 60),

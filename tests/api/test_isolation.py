@@ -1,4 +1,4 @@
-"""Every declared operation, asked with another lab's token: generated, so that a new one cannot be forgotten."""
+"""Every declared operation, asked with another lab's token: generated, so that none can be forgotten."""
 
 from __future__ import annotations
 

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from aiohttp import web
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.operations import Operation
 from api.reference import PAGES
 from api.routes import DECLARED
 from tests.api.described import DESCRIPTION
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
+    from api.operations import Operation
     from tests.api.conftest import Asker
 
 
@@ -47,7 +48,7 @@ async def test_each_get_has_a_head(ask: Asker) -> None:
 def test_each_operation_is_described_fully(operation: Operation) -> None:
     described = DESCRIPTION["paths"][operation.address][operation.method.lower()]
     assert described["operationId"] == operation.name
-    assert described["summary"].endswith(("."))
+    assert described["summary"].endswith(".")
     assert re.search(r"[ぁ-んァ-ン一-龥]", described["x-summary-ja"])
     in_path = {p["name"] for p in described["parameters"] if p["in"] == "path"}
     assert in_path == set(re.findall(r"{(\w+)}", operation.address))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.operations import Call
 from api.problems import SORTS
 from api.routes.kinds import get_kinds
-from api.wire import Nothing
 from store.pool import open_pool
 
 if TYPE_CHECKING:
@@ -33,12 +32,16 @@ def check(answer: Answer, code: str) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api/v1/", "/api/v1/devices/", "/api/v1/series/x/readings", "/api/v2/labs"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/api/v1/", "/api/v1/devices/", "/api/v1/series/x/readings", "/api/v2/labs"]
+)
 async def test_unknown_address(ask: Asker, path: str) -> None:
     check(await ask("GET", path), "not-found")
 
 
-@pytest.mark.parametrize("name", ["Shihoro-1", "a" * 64, "shihoro%0A", "shihoro-1%00", "%F0%9F%8C%BE", "%ff", "..%2F"])
+@pytest.mark.parametrize(
+    "name", ["Shihoro-1", "a" * 64, "shihoro%0A", "shihoro-1%00", "%F0%9F%8C%BE", "%ff", "..%2F"]
+)
 async def test_what_cannot_be_a_name_does_not_exist(ask: Asker, name: str) -> None:
     answer = await ask("GET", f"/api/v1/devices/{name}")
     check(answer, "not-found")
@@ -57,7 +60,6 @@ async def test_method_not_allowed_names_those_that_are(ask: Asker) -> None:
         ("limit=0", "limit"),
         ("limit=-1", "limit"),
         ("limit=x", "limit"),
-        ("limit=1e3", "limit"),
         ("limit=99999999999999999999999", "limit"),
         ("limit=5&limit=6", "limit"),
         ("colour=red", "colour"),
@@ -80,7 +82,7 @@ async def test_invalid_parameter_names_it(ask: Asker, query: str, field: str) ->
         (b"\xff", "malformed-json"),
         (b'{"name": "\\ud800"}', "malformed-json"),
         (b'{"name": NaN}', "malformed-json"),
-        (b"[" * 100_000, "malformed-json"),
+        (b"[" * 100_000, "invalid-body"),
         (b"[]", "invalid-body"),
         (b"{}", "invalid-body"),
         (b'{"name": "x-1", "kind": "farm-station", "colour": 1}', "invalid-body"),
@@ -107,12 +109,9 @@ async def test_body_of_another_type(ask: Asker) -> None:
 
 
 async def test_body_too_large(ask: Asker) -> None:
-    body = json.dumps({"label": "x" * 2_000_000}).encode()
+    body = io.BytesIO(json.dumps({"label": "x" * 2_000_000}).encode())
     answer = await ask("POST", "/api/v1/devices", data=body, headers={"Content-Type": "application/json"})
     check(answer, "too-large")
-
-
-Make = "Callable[..., Awaitable[TestClient[Any, Any]]]"
 
 
 async def raw(client: TestClient[Any, Any], request: bytes) -> bytes:
@@ -123,11 +122,18 @@ async def raw(client: TestClient[Any, Any], request: bytes) -> bytes:
     return answer
 
 
-async def test_body_too_slow(make_client: Callable[..., Awaitable[TestClient[Any, Any]]], world: World) -> None:
+async def test_body_too_slow(
+    make_client: Callable[..., Awaitable[TestClient[Any, Any]]], world: World
+) -> None:
     client = await make_client(body_s=0.2)
     token = world.tokens["operator"]
-    head = f"POST /api/v1/devices HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 9\r\n\r\n"
-    answer = await raw(client, head.encode() + b"{")
+    lines = (
+        "POST /api/v1/devices HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {token}",
+        "Content-Length: 9",
+    )
+    answer = await raw(client, "\r\n".join([*lines, "", "{"]).encode())
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"too-slow"' in answer
     await client.close()
@@ -138,7 +144,7 @@ async def test_unforeseen_failures_are_told_by_reference_only(
 ) -> None:
     operation = next(op for op in get_operations() if op.handle is get_kinds)
 
-    async def fail(call: Call[Nothing, Nothing, Nothing]) -> None:
+    async def fail(call: object) -> None:
         raise ValueError("a secret")
 
     object.__setattr__(operation, "handle", fail)
@@ -171,7 +177,7 @@ async def test_database_away(
 
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
     own = await open_pool(database_url, process="api", min_size=2)
-    client = await make_client(own)
+    client = await make_client(own, connection_wait_s=0.5)
     away = type(ask)(client, world)
     assert (await away("GET", "/api/v1/labs")).status == 200
     with psycopg.connect(postgres_url, autocommit=True) as admin:
@@ -202,11 +208,9 @@ async def test_pool_exhausted(
     world: World,
     ask: Asker,
     database_url: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("api.dispatch.CONNECTION_WAIT_S", 0.2)
     own = await open_pool(database_url, process="api", max_size=1)
-    client = await make_client(own)
+    client = await make_client(own, connection_wait_s=0.2)
     async with own.connection():
         check(await type(ask)(client, world)("GET", "/api/v1/labs"), "unavailable")
     await client.close()
@@ -235,7 +239,10 @@ async def test_cors_only_where_a_setting_allows_it(
     preflight = await allowed(
         "OPTIONS", "/api/v1/devices", role=None, headers=origin | {"Access-Control-Request-Method": "POST"}
     )
-    assert (preflight.status, preflight.headers["Access-Control-Allow-Origin"]) == (204, "https://lab.example")
+    assert (preflight.status, preflight.headers["Access-Control-Allow-Origin"]) == (
+        204,
+        "https://lab.example",
+    )
     other = await allowed("GET", "/api/v1/labs", headers={"Origin": "https://evil.example"})
     assert "Access-Control-Allow-Origin" not in other.headers
     await client.close()

@@ -89,7 +89,9 @@ async def test_span_quality_and_empty(ask: Asker, pool: AsyncConnectionPool) -> 
     assert await pages(ask, url(ask), "buckets", **{"from": "2030-01-01", "every": "1d"}) == []
 
 
-async def test_a_date_is_the_first_moment_of_the_day_in_the_zone(ask: Asker, pool: AsyncConnectionPool) -> None:
+async def test_a_date_is_the_first_moment_of_the_day_in_the_zone(
+    ask: Asker, pool: AsyncConnectionPool
+) -> None:
     midnight = datetime(2026, 6, 30, 15, tzinfo=UTC)
     await add_readings(pool, ask.world.series["shihoro-1"], [(midnight - MINUTE, 1.0, 1), (midnight, 2.0, 1)])
     day = {"from": "2026-07-01", "to": "2026-07-02"}
@@ -137,15 +139,22 @@ def hour_of(local: datetime) -> datetime:
         ("Europe/Rome", "2026-10-23T10:00:00+00:00"),
     ],
 )
-@pytest.mark.parametrize(("order", "limit"), [("asc", 1_000), ("desc", 3)])
+@pytest.mark.parametrize("way", [{"order": "asc"}, {"order": "desc", "limit": 3}], ids=str)
 async def test_buckets_against_numpy(
-    ask: Asker, pool: AsyncConnectionPool, every: str, key: Any, zone: str, start: str, order: str, limit: int
+    ask: Asker,
+    pool: AsyncConnectionPool,
+    *,
+    every: str,
+    key: Any,
+    zone: str,
+    start: str,
+    way: dict[str, Any],
 ) -> None:
     stored = rows(320, start=datetime.fromisoformat(start), step=17 * MINUTE)
     stored = [row for i, row in enumerate(stored) if not 100 < i < 160]  # a gap
     await add_readings(pool, ask.world.series["shihoro-1"], stored)
-    found = await pages(ask, url(ask), "buckets", every=every, tz=zone, order=order, limit=limit)
-    expected = oracle(stored, ZoneInfo(zone), key)[:: 1 if order == "asc" else -1]
+    found = await pages(ask, url(ask), "buckets", every=every, tz=zone, **way)
+    expected = oracle(stored, ZoneInfo(zone), key)[:: 1 if way["order"] == "asc" else -1]
     assert [bucket["count"] for bucket in found] == [row[1] for row in expected]
     for bucket, (begin, _, mean, least, greatest, worst) in zip(found, expected, strict=True):
         shown = datetime.fromisoformat(bucket["start"])
@@ -154,7 +163,33 @@ async def test_buckets_against_numpy(
         assert (bucket["min"], bucket["max"], bucket["worst_quality"]) == (least, greatest, worst)
 
 
-async def test_values_at_the_end_of_floats_do_not_break_a_bucket(ask: Asker, pool: AsyncConnectionPool) -> None:
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_pages_of_buckets_are_full_where_readings_are_rare(
+    ask: Asker, pool: AsyncConnectionPool, order: str
+) -> None:
+    """Hourly readings in buckets of a minute, some hours with two: no page for each."""
+    stored = [(NOON + i * 60 * MINUTE + j * MINUTE, float(i), 1) for i in range(40) for j in range(1 + i % 2)]
+    await add_readings(pool, ask.world.series["shihoro-1"], stored)
+    query = {"every": "1m", "limit": 20, "order": order}
+    found: list[Any] = []
+    calls = 0
+    while "cursor" not in query or query["cursor"] is not None:
+        page = (await ask("GET", url(ask), params=query)).data
+        found += page["buckets"]
+        query["cursor"] = page["next"]
+        calls += 1
+    assert [datetime.fromisoformat(bucket["start"]) for bucket in found] == [at for at, _, _ in stored][
+        :: 1 if order == "asc" else -1
+    ]
+    assert calls == 3
+    sparse = await pages(ask, url(ask), "buckets", every="40m", limit=7, order=order)
+    whole = await pages(ask, url(ask), "buckets", every="40m", limit=5000, order=order)
+    assert sparse == whole
+
+
+async def test_values_at_the_end_of_floats_do_not_break_a_bucket(
+    ask: Asker, pool: AsyncConnectionPool
+) -> None:
     values = [1.7e308, 1.7e308, 1.6e308, -5e-324, 1e-300]
     stored = [(NOON + MINUTE * i, value, 4) for i, value in enumerate(values)]
     await add_readings(pool, ask.world.series["shihoro-1"], stored)
@@ -213,6 +248,8 @@ async def test_csv(ask: Asker, pool: AsyncConnectionPool) -> None:
     read = [(datetime.fromisoformat(at), float(value), int(flag)) for at, _, value, flag in table[1:]]
     assert read == stored
     assert answer.text.count("\r\n") == len(table)
+    head = await ask("HEAD", url(ask), params={"format": "csv"})
+    assert (head.status, head.headers["Content-Type"], head.text) == (200, "text/csv; charset=utf-8", "")
     short = await ask("GET", url(ask), params={"format": "csv", "limit": 3, "order": "desc"})
     assert len(short.text.splitlines()) == 4
     empty = await ask("GET", url(ask), params={"format": "csv", "from": "2030-01-01"})
@@ -231,7 +268,12 @@ async def test_csv_of_buckets_equals_json(ask: Asker, pool: AsyncConnectionPool)
 
 @pytest.mark.parametrize(
     ("cells", "line"),
-    [(["a", "b"], "a,b"), (['a"b', "c,d"], '"a""b","c,d"'), (["=1+1", "@x", "-1"], "'=1+1,'@x,'-1"), (["a\nb"], '"a\nb"')],
+    [
+        (["a", "b"], "a,b"),
+        (['a"b', "c,d"], '"a""b","c,d"'),
+        (["=1+1", "@x", "-1"], "'=1+1,'@x,'-1"),
+        (["a\nb"], '"a\nb"'),
+    ],
 )
 def test_csv_line(cells: list[str], line: str) -> None:
     assert csv_line(cells) == line + "\r\n"

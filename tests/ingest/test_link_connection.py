@@ -173,6 +173,7 @@ async def test_two_links_with_one_client_id_do_not_fight(broker, codec, caplog):
 @pytest.fixture
 def tls_broker(broker):
     """The broker with a listener for TLS besides."""
+    broker.gateway(PASSWORD)
     broker.stop()
     broker.tls = embedded.TlsListener(
         host="127.0.0.1", port=free_port(), cert_file=TLS / "cert.pem", key_file=TLS / "key.pem"

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.metrics import LATENCY_BOUNDS_S, Tally, flatten, sample
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from psycopg_pool import AsyncConnectionPool
+
+    from tests.api.conftest import Asker
+
+LINE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:{((?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*)})? (\S+)')
+
+
+def parse(text: str) -> dict[str, float]:
+    """Read the text format; each family must be declared once, before its samples."""
+    found: dict[str, float] = {}
+    declared: set[str] = set()
+    for line in text.removesuffix("\n").split("\n"):
+        if line.startswith("# TYPE "):
+            name, sort = line.split()[2:]
+            assert name not in declared
+            assert sort in {"counter", "gauge", "histogram", "untyped"}
+            declared.add(name)
+        elif not line.startswith("# HELP "):
+            match = LINE.fullmatch(line)
+            assert match, line
+            assert {match[1], re.sub(r"_(bucket|sum|count)$", "", match[1])} & declared, line
+            key = line.rsplit(" ", 1)[0]
+            assert key not in found
+            found[key] = float(match[3])
+    return found
+
+
+async def test_own_counts_and_those_of_gateways(ask: Asker) -> None:
+    await ask("GET", "/api/v1/devices/shihoro-1")
+    await ask("GET", "/api/v1/devices/nobody-1")
+    await ask("GET", "/made/up/address")
+    answer = await ask("GET", "/metrics", role=None)
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    found = parse(answer.text)
+    route = 'route="/api/v1/devices/{device}"'
+    assert found[f'chiiki_api_requests_total{{method="GET",{route},status="200"}}'] == 1
+    assert found[f'chiiki_api_requests_total{{method="GET",{route},status="404"}}'] == 1
+    assert found['chiiki_api_requests_total{method="GET",route="unknown",status="404"}'] == 1
+    assert found[f'chiiki_api_request_seconds_bucket{{{route},le="+Inf"}}'] == 2
+    assert found[f"chiiki_api_request_seconds_count{{{route}}}"] == 2
+    assert found['chiiki_gateway_committed_total{process="gateway-1"}'] == 12
+    assert found['chiiki_gateway_link_in_flight{process="gateway-1"}'] == 3
+    assert 0 <= found['chiiki_process_beat_age_seconds{process="gateway-1"}'] < 60
+    assert found["chiiki_database_up"] == 1
+    assert found["chiiki_api_pool_size"] >= 1
+    assert "# TYPE chiiki_gateway_committed_total counter" in answer.text
+
+
+def test_histogram_is_cumulative() -> None:
+    tally = Tally()
+    for took_s in (0.001, 0.005, 0.2, 99.0):
+        tally.add("GET", "/x", 200, took_s)
+    found = parse("\n".join(tally.lines()))
+    buckets = [value for name, value in found.items() if "_bucket" in name]
+    assert len(buckets) == len(LATENCY_BOUNDS_S) + 1
+    assert (buckets[0], buckets[5], buckets[-2], buckets[-1]) == (2, 3, 3, 4)
+    assert found['chiiki_api_request_seconds_sum{route="/x"}'] == pytest.approx(99.206)
+
+
+def test_labels_are_escaped() -> None:
+    line = sample("x", {"a": 'q"\\\n'}, 1.5)
+    assert line == 'x{a="q\\"\\\\\\n"} 1.5'
+    assert LINE.fullmatch(line)
+
+
+def test_flatten_takes_numbers_only() -> None:
+    found = dict(flatten({"a": 1, "b": {"c-d": 2.5, "e": True}, "f": "x", "g": [1], "h": None}, "p_"))
+    assert found == {"p_a": 1.0, "p_b_c_d": 2.5, "p_b_e": 1.0}
+
+
+async def test_what_a_process_reported_long_ago_is_not_shown(ask: Asker, pool: AsyncConnectionPool) -> None:
+    async with pool.connection() as conn:
+        await conn.execute("UPDATE heartbeats SET beat_at = now() - interval '1 minute'")
+    found = parse((await ask("GET", "/metrics", role=None)).text)
+    assert found['chiiki_process_beat_age_seconds{process="gateway-1"}'] > 59
+    assert not [name for name in found if name.startswith("chiiki_gateway_")]
+
+
+async def test_ready_wants_a_gateway_that_reported_lately(
+    ask: Asker, pool: AsyncConnectionPool, make_client: Callable[..., Awaitable[Any]]
+) -> None:
+    assert (await ask("GET", "/ready", role=None)).data["ready"] is True
+    async with pool.connection() as conn:
+        await conn.execute("UPDATE heartbeats SET beat_at = now() - interval '1 minute'")
+    answer = await ask("GET", "/ready", role=None)
+    assert (answer.status, answer.data["gateways"][0]["alive"]) == (503, False)
+    assert "start ./chiiki gateway" in answer.data["missing"][0]
+    client = await make_client(gateway_needed=False)
+    assert (await client.get("/ready")).status == 200
+    await client.close()
+
+
+async def test_ready_wants_all_migrations(ask: Asker, pool: AsyncConnectionPool) -> None:
+    async with pool.connection() as conn:
+        await conn.execute("DELETE FROM schema_migrations WHERE name LIKE '0003%%'", [])
+    answer = await ask("GET", "/ready", role=None)
+    assert (answer.status, answer.data["database"]) == (503, True)
+    assert answer.data["migrations_pending"] == ["0003_create_readings"]

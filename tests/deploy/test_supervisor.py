@@ -1,0 +1,206 @@
+"""`up` as a user runs it: a process of its own, real services, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deploy.cli.status import NOT_RUNNING
+from deploy.embedded.ports import free_port, is_open
+from deploy.settings import CHECKOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PARTS = {"supervisor", "postgres", "broker", "gateway", "api"}
+
+
+class Installation:
+    """The command line on a state directory of its own."""
+
+    def __init__(self, state_dir: Path, **environ: str) -> None:
+        self.http_port = free_port()
+        self.environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CHIIKI_")},
+            **{name: value for name, value in os.environ.items() if name == "CHIIKI_CACHE_DIR"},
+            "CHIIKI_STATE_DIR": str(state_dir),
+            "CHIIKI_HTTP_PORT": str(self.http_port),
+            "CHIIKI_MQTT_PORT": str(free_port()),
+            "PYTHONPATH": str(CHECKOUT),
+            **environ,
+        }
+        self.state_dir = state_dir
+        self.output = state_dir / "output"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "deploy", *arguments], env=self.environ, cwd="/",
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def start(self, command: str = "up") -> float:
+        """Start `up` and wait for ``ready``; returns how long it took, in seconds."""
+        started_at = time.monotonic()
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "deploy", command], env=self.environ, cwd="/",
+                stdout=output, stderr=output,
+            )  # fmt: skip
+        while "\nready " not in "\n" + self.output.read_text():
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() - started_at < 60, self.output.read_text()
+            time.sleep(0.02)
+        return time.monotonic() - started_at
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        return status
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        return {one["name"]: one for one in self.status()["processes"]}
+
+    def leftovers(self) -> list[str]:
+        """Processes of this installation that still run."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                environ = (folder / "environ").read_bytes()
+                state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            ours = f"CHIIKI_STATE_DIR={self.state_dir}\0".encode() in environ
+            if ours and state != "Z":
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        return found
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+@pytest.fixture
+def installation(state_dir: Path, programs: object) -> Iterator[Installation]:
+    found = Installation(state_dir)
+    yield found
+    found.end()
+
+
+def wait_for(condition: Any, deadline_s: float = 20.0) -> None:
+    end_at = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end_at, f"not within {deadline_s} s"
+        time.sleep(0.05)
+
+
+def test_from_up_to_stop(installation: Installation) -> None:
+    assert installation.run("status").returncode == NOT_RUNNING
+    installation.start()
+    parts = installation.parts()
+    assert set(parts) == PARTS
+    for part in parts.values():
+        assert part["state"] == "running"
+        assert Path(f"/proc/{part['pid']}").exists()
+    for name in ("postgres", "broker", "api"):
+        assert is_open("127.0.0.1", parts[name]["port"])
+    with urllib.request.urlopen(f"http://127.0.0.1:{installation.http_port}/ready", timeout=5) as answer:
+        assert answer.status == 200
+    token = installation.state_dir / "operator-token"
+    assert token.stat().st_mode & 0o777 == 0o600
+
+    second = installation.run("up")
+    assert second.returncode == 1
+    assert f"already running: pid {parts['supervisor']['pid']}, http://127.0.0.1" in second.stderr
+    assert second.stderr.count("\n") == 1
+
+    stopped = installation.run("stop")
+    assert (stopped.returncode, stopped.stdout) == (0, "stopped\n")
+    assert installation.process is not None
+    assert installation.process.wait(5) == 0
+    assert installation.leftovers() == []
+    assert installation.run("status").returncode == NOT_RUNNING
+    assert installation.start() < 5, "the second start"
+    assert token.read_text().startswith("ck_")
+
+
+def test_what_dies_is_started_again(installation: Installation) -> None:
+    installation.start()
+    for name in ("gateway", "postgres", "broker"):
+        before = installation.parts()[name]
+        os.kill(before["pid"], signal.SIGKILL)
+        wait_for(lambda name=name: installation.parts()[name]["restarts"] == 1)
+        wait_for(lambda name=name: installation.parts()[name]["state"] == "running")
+        after = installation.parts()[name]
+        assert after["pid"] != before["pid"]
+        assert after["port"] == before["port"]
+        assert f"{name} ended (SIGKILL), starting it again" in installation.output.read_text()
+
+
+def test_ctrl_c_during_the_start_leaves_nothing(installation: Installation) -> None:
+    with installation.output.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "deploy", "up"], env=installation.environ, cwd="/",
+            stdout=output, stderr=output,
+        )  # fmt: skip
+    wait_for((installation.state_dir / "postgres/made").exists)
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    assert installation.leftovers() == []
+    assert "Traceback" not in installation.output.read_text()
+
+
+def test_a_killed_supervisor_leaves_no_process(installation: Installation) -> None:
+    installation.start()
+    assert installation.process is not None
+    installation.process.kill()
+    installation.process.wait()
+    wait_for(lambda: installation.leftovers() == [], 30)
+    assert installation.run("status").returncode == NOT_RUNNING
+    installation.start()
+
+
+def test_a_taken_port_is_one_line(installation: Installation) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", installation.http_port)):
+        failed = installation.run("up")
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1].startswith(f"chiiki: port {installation.http_port} is taken by ")
+    assert "CHIIKI_HTTP_PORT" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert installation.leftovers() == []
+
+
+def test_a_command_without_up_has_a_database_for_the_duration(installation: Installation) -> None:
+    listed = installation.run("lab", "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    assert "shihoro" in listed.stdout
+    assert installation.leftovers() == []
+
+
+def test_demo_shows_readings(installation: Installation) -> None:
+    installation.start("demo")
+    assert set(installation.parts()) == PARTS | {"simulator"}
+    tokens = json.loads((installation.state_dir / "demo-tokens.json").read_text())
+    for lab in ("shihoro", "sendai"):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{installation.http_port}/api/v1/labs/{lab}/latest",
+            headers={"Authorization": f"Bearer {tokens[lab]}"},
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            assert json.load(answer)["items"]
+    assert (installation.state_dir / "demo-simulator.json").stat().st_mode & 0o777 == 0o600
