@@ -273,12 +273,24 @@ class Supervisor:
             "state": self._state,
             "pid": os.getpid(),
             "url": self.settings.http_url,
-            "mqtt_url": self.mqtt_url or None,
+            "mqtt_url": without_account(self.mqtt_url) or None,
             "postgres_port": postgres.part.port if postgres else None,
             "state_dir": str(self.settings.state_dir),
             "started_at": self._started_at,
             "processes": [own, *(_described(name, entry) for name, entry in self.entries.items())],
         }
+
+
+def without_account(url: str) -> str:
+    """Return an address without user name and password.
+
+    Examples
+    --------
+    >>> without_account("mqtt://me:secret@broker:1883")
+    'mqtt://broker:1883'
+    """
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def _described(name: str, entry: Entry) -> dict[str, object]:

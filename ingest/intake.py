@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ingest.link import Delivery
     from ingest.registry import Registry
 
-AT_ONCE: Final = 500
+AT_ONCE: Final = 250
 """Messages read before other tasks get their turn: a few milliseconds."""
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from deploy import state
 from deploy.cli.serve import LOG_FORMAT, stop_on_signals
 from deploy.embedded.provision import Programs, provide
 from deploy.progress import Reporter
-from deploy.supervisor import Supervisor
+from deploy.supervisor import Supervisor, without_account
 
 if TYPE_CHECKING:
     import argparse
@@ -99,7 +99,7 @@ async def ready(supervisor: Supervisor) -> None:
     """Tell the user where everything is."""
     settings = supervisor.settings
     print(f"ready {settings.http_url}", flush=True)
-    say(f"MQTT {supervisor.mqtt_url or settings.mqtt_url} · state and logs in {settings.state_dir}")
+    say(f"MQTT {without_account(supervisor.mqtt_url)} · state and logs in {settings.state_dir}")
     say(f"operator's API token: {settings.state_dir}/operator-token (readable by you only)")
     say("stop with Ctrl-C or ./chiiki stop")
 

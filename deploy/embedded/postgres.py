@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from deploy.embedded import places, ports
 from deploy.embedded.process import Process, at_work_in, run
+from deploy.embedded.versions import timescaledb_version
 from deploy.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ SETTINGS: dict[str, str] = {
     "password_encryption": "scram-sha-256",
 }
 """For a small machine; what a committed transaction survives is not traded for speed."""
+
+UPDATE_EXTENSION = "ALTER EXTENSION timescaledb UPDATE"
+"""Must be the first statement of a session: the library of the old version may be gone."""
 
 HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
 
@@ -137,6 +141,18 @@ class EmbeddedPostgres:
                     f"PostgreSQL did not answer within {deadline_s:.0f} s (log: {self.process.log})"
                 )
             time.sleep(0.02)
+        self._update_extension()
+
+    def _update_extension(self) -> None:
+        """Bring the database's TimescaleDB to that of the programs, which may have been made anew since."""
+        mark = self.folder / "timescaledb-version"
+        version = timescaledb_version(self._programs.postgres) or ""
+        if mark.exists() and mark.read_text() != version:
+            psql = [str(self._programs.postgres / "psql"), "-X", "-q", "-d", DATABASE, "-c", UPDATE_EXTENSION]
+            password = (self.folder / f"password-{SUPERUSER}").read_text().strip()
+            place = {"PGHOST": HOST, "PGPORT": str(self.port), "PGUSER": SUPERUSER, "PGPASSWORD": password}
+            run(psql, user=self._user, what="updating TimescaleDB", environ=place)
+        mark.write_text(version)
 
     def _says_ready(self) -> bool:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -114,14 +115,26 @@ def rotate(log: Path) -> None:
 
 
 def run(
-    command: Sequence[str], *, user: ServiceUser | None, what: str, stdin: str = "", timeout_s: float = 120
+    command: Sequence[str],
+    *,
+    user: ServiceUser | None,
+    what: str,
+    stdin: str = "",
+    environ: Mapping[str, str] | None = None,
+    timeout_s: float = 120,
 ) -> str:
     """Run a program to its end as `user`; return what it printed, raise `ServiceError` when it fails."""
     try:
         done = subprocess.run(  # noqa: S603
-            [*_wrapper(user, signal.SIGKILL), *command], input=stdin, capture_output=True, text=True,
-            timeout=timeout_s, check=False, cwd="/",
-        )  # fmt: skip
+            [*_wrapper(user, signal.SIGKILL), *command],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+            cwd="/",
+            env={**os.environ, **(environ or {})},
+        )
     except subprocess.TimeoutExpired:
         raise ServiceError(f"{what} took more than {timeout_s:.0f} s") from None
     if done.returncode != 0:

@@ -17,6 +17,7 @@ import pytest
 from deploy.cli.status import NOT_RUNNING
 from deploy.embedded.ports import free_port, is_open
 from deploy.settings import CHECKOUT
+from deploy.supervisor import without_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,6 +191,11 @@ def test_a_command_without_up_has_a_database_for_the_duration(installation: Inst
     assert listed.returncode == 0, listed.stderr
     assert "shihoro" in listed.stdout
     assert installation.leftovers() == []
+
+
+def test_no_password_is_shown() -> None:
+    assert without_account("mqtts://me:se%40cret@broker:8883") == "mqtts://broker:8883"
+    assert without_account("mqtt://broker") == "mqtt://broker"
 
 
 def test_demo_shows_readings(installation: Installation) -> None:

@@ -54,6 +54,20 @@ def test_what_was_committed_survives_kill_and_restart(server: EmbeddedPostgres) 
         assert rows == [(0,), (1,), (2,)]
 
 
+def test_a_newer_timescaledb_takes_over(server: EmbeddedPostgres) -> None:
+    """Told by the mark; the statement is the real one, though the version is the same."""
+    with psycopg.connect(server.url) as connection:
+        connection.execute("CREATE EXTENSION timescaledb")
+    mark = server.folder / "timescaledb-version"
+    version = mark.read_text()
+    mark.write_text("2.18.1")
+    server.restart()
+    assert mark.read_text() == version
+    with psycopg.connect(server.url) as connection:
+        installed = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'")
+        assert installed.fetchone() == (version,)
+
+
 def test_durability_is_on_and_the_owner_is_no_superuser(server: EmbeddedPostgres) -> None:
     with psycopg.connect(server.url) as connection:
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
