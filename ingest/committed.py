@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LEAST_PAUSE_S: Final = 1.0
 """Between two notices on the same boot of the same device, unless it asks."""
 TICK_S: Final = 0.1
+MOST_WAITING: Final = 50_000
 
 Key = tuple[int, str]
 
@@ -40,7 +41,9 @@ class Notices:
         for item in committed:
             key = (item.device_id, item.boot)
             self._waiting[key] = item
-            if key in asked:
+            if len(self._waiting) > MOST_WAITING:  # the broker is away; a device that asks will be told again
+                del self._waiting[next(iter(self._waiting))]
+            if key in asked and key in self._waiting:
                 self._tell(key, time.monotonic())
 
     def tell_due(self) -> None:

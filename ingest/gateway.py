@@ -21,13 +21,13 @@ from ingest.registry import Registry
 from ingest.requests import serve_requests
 from ingest.write import Scribe
 from store.batches import transaction
-from store.errors import StoreUnavailable
+from store.errors import StoreError
 from store.heartbeats import beat
 from store.notifications import REGISTRY, REQUESTS, listen
 from store.pool import open_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
     from pathlib import Path
 
     from ingest.link import Link, LinkSettings
@@ -157,7 +157,7 @@ class Gateway:
         _, late = await asyncio.wait([*line, closing], timeout=deadline_s + 1.0)
         if late:
             _log.warning("stopped before all was written; what was not acknowledged comes again")
-        with contextlib.suppress(StoreUnavailable):
+        with contextlib.suppress(StoreError, TimeoutError):
             async with asyncio.timeout(deadline_s):
                 await self._latest.write(self._pool)
                 await self._beat_once()
@@ -178,17 +178,17 @@ class Gateway:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await persist(self.registry.refresh, "read the registry again")
+            await _try_on(self.registry.refresh, "read the registry again")
             await asyncio.sleep(0.1)  # many devices added one by one are read a few times, not as often
 
     async def _write_latest(self) -> None:
         while True:
             await asyncio.sleep(self._settings.latest_s)
-            await persist(lambda: self._latest.write(self._pool), "write the latest readings")
+            await _try_on(lambda: self._latest.write(self._pool), "write the latest readings")
 
     async def _beat(self) -> None:
         while True:
-            with contextlib.suppress(StoreUnavailable):
+            with contextlib.suppress(StoreError):
                 await self._beat_once()
             await asyncio.sleep(self._settings.beat_s)
 
@@ -196,6 +196,14 @@ class Gateway:
         told = self.metrics.tell(self._link.stats)
         async with transaction(self._pool) as conn:
             await beat(conn, self._settings.process, os.getpid(), self._started_at, told)
+
+
+async def _try_on(action: Callable[[], Awaitable[None]], what: str) -> None:
+    """Do something that no reading hangs on; what the database refuses for good is told in the log."""
+    try:
+        await persist(action, what)
+    except StoreError:
+        _log.exception("cannot %s", what)
 
 
 def _start(tasks: asyncio.TaskGroup, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from store.readings import Fate
 
 if TYPE_CHECKING:
     from ingest.link import LinkStats
     from ingest.write import Written
+
+GAUGES: Final = frozenset({"slowest_commit_s", "link_connected", "link_in_flight", "link_last_error"})
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -47,11 +49,11 @@ class Metrics:
         self.slowest_commit_s = max(self.slowest_commit_s, took_s)
 
     def tell(self, link: LinkStats) -> dict[str, Any]:
-        """Give all counters and gauges by name."""
-        told: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        told |= {f"link_{name}": getattr(link, name) for name in link.__slots__}
-        told["rss_bytes"] = resident_bytes()
-        return told
+        """Give all counters, named ``…_total``, and gauges."""
+        counts = {name: getattr(self, name) for name in self.__slots__}
+        counts |= {f"link_{name}": getattr(link, name) for name in link.__slots__}
+        told = {name if name in GAUGES else f"{name}_total": count for name, count in counts.items()}
+        return told | {"rss_bytes": resident_bytes()}
 
 
 def resident_bytes() -> int:

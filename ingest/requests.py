@@ -67,9 +67,7 @@ async def _replay(
     ids = argument.get("ids")
     if ids is None:
         async with transaction(pool) as conn:
-            ids = await open_ids(
-                conn, lab=lab, device=argument.get("device"), reason=argument.get("reason")
-            )
+            ids = await open_ids(conn, lab=lab, device=argument.get("device"), reason=argument.get("reason"))
     if not isinstance(ids, list) or not all(isinstance(number, int) for number in ids):
         raise ValueError('a replay needs {"ids": [1, 2]}, or {"device": …} or {"reason": …}')
     return await replay(pool, registry, ids, lab=lab, largest=largest)

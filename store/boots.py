@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,14 +38,20 @@ class Committed:
     seq: int
 
 
+MOST_RUNS: Final = 10_000
+"""A boot with more gaps learns nothing new until some are filled, so that a device which sends numbers at random
+cannot grow its row without end. What is not noted is sent again, and absorbed."""
+
 _ADD_SEQS = """
 INSERT INTO device_boots AS b (device_id, boot, seqs, given_up)
 SELECT device_id, boot, seqs::int8multirange,
-       CASE WHEN oldest > 1 THEN int8multirange(int8range(1, oldest)) ELSE '{}' END - seqs::int8multirange
+       CASE WHEN oldest > 1 THEN int8multirange(int8range(1, oldest)) ELSE '{}' END
+           - seqs::int8multirange
 FROM unnest(%s::int4[], %s::text[], %s::text[], %s::int8[]) AS came (device_id, boot, seqs, oldest)
 ORDER BY device_id, boot
 ON CONFLICT (device_id, boot) DO UPDATE SET
-    seqs = b.seqs + excluded.seqs,
+    seqs = CASE WHEN (SELECT count(*) FROM unnest(b.seqs + excluded.seqs)) <= %s
+                THEN b.seqs + excluded.seqs ELSE b.seqs END,
     given_up = (b.given_up + excluded.given_up) - (b.seqs + excluded.seqs),
     last_at = now()
 RETURNING device_id, boot, COALESCE((
@@ -71,7 +77,7 @@ async def add_seqs(conn: AsyncConnection, news: Sequence[BootNews]) -> list[Comm
         [_multirange(item.ranges) for item in ordered],
         [item.oldest for item in ordered],
     )
-    cursor = await conn.execute(_ADD_SEQS, columns)
+    cursor = await conn.execute(_ADD_SEQS, (*columns, MOST_RUNS))
     return [
         Committed(device_id=device_id, boot=boot, seq=seq) for device_id, boot, seq in await cursor.fetchall()
     ]

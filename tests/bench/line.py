@@ -1,7 +1,7 @@
 """CPU time per message of the gateway's line, without broker, and bare COPY beside it.
 
-Run: ``python -m tests.bench.line [DATABASE_URL]``. Prints µs of CPU per message: decode and check, sort and count, encode for COPY.
-With the address of a migrated scratch database also readings/s written by the gateway's own writer, one batch after the other.
+Run: ``python -m tests.bench.line [DATABASE_URL]``. Prints µs of CPU per message a step. With the address of a
+migrated scratch database also readings/s through the gateway's own writer, one batch after the other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import numpy as np
 from devices.kinds import load_kinds
 from devices.model import Device, Series
 from ingest.batch import seal
-from ingest.chunk import Chunk
 from ingest.intake import AT_ONCE, sift
 from ingest.latest import Latest
 from ingest.ledger import tally
@@ -28,14 +27,16 @@ from ingest.registry import Registry
 from ingest.sequences import gather_boots
 from ingest.write import Scribe
 from store.batches import transaction
-from store.errors import StoreConflict
 from store.devices import add_device, get_device
+from store.errors import StoreConflict
 from store.pool import open_pool
 from store.readings import Fates, encode_copy
 from store.series import open_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ingest.chunk import Chunk
 
 QUANTITIES = (
     "air_temperature",
@@ -167,7 +168,7 @@ async def write(url: str, messages: Messages, keys: list[str], batch_rows: int) 
     if chunks:
         await scribe.write(chunks)
     took = time.perf_counter() - began
-    print(f"  cpu {1e6 * (time.process_time() - cpu) / len(messages):.2f} µs/message with the writer")
+    print(f"  cpu {1e6 * (time.process_time() - cpu) / len(messages):.2f} µs/message with the writer")  # noqa: T201
     await pool.close()
     return rows / took
 
@@ -186,13 +187,13 @@ def main() -> None:
         messages = make_messages(count, 50, times, keys, dumps)
         spent = measure(messages, make_registry(50, keys), 20_000)
         steps = " ".join(f"{step} {us:.2f}" for step, us in spent.items())
-        print(f"{name}: {sum(spent.values()):.2f} µs a message ({steps})")
+        print(f"{name}: {sum(spent.values()):.2f} µs a message ({steps})")  # noqa: T201
         if len(sys.argv) > 1:
             START_MS = int(time.time() * 1000) - 2 * 86_400_000
             messages = make_messages(count, 50, times, keys, dumps)
             messages.received_us = int(time.time() * 1e6)
             speed = asyncio.run(write(sys.argv[1], messages, keys, 20_000))
-            print(f"  written {speed:,.0f} readings/s")
+            print(f"  written {speed:,.0f} readings/s")  # noqa: T201
 
 
 if __name__ == "__main__":

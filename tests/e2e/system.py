@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).parents[2]
 ACCOUNT = "chiiki-gateway"
 KINDS = Path(__file__).parent / "kinds"
+LISTENS = ": connected as "
 ACCOUNT_COLUMNS = ("messages", "received", "committed", "duplicate", "conflicting", "quarantined")
 
 
@@ -77,7 +78,7 @@ class System:
         await asyncio.sleep(0.2)
 
     def start_gateway(self, name: str = "gateway-1", **environ: str) -> Process:
-        """Start a gateway as production does, with its log in the state directory."""
+        """Start a gateway as production does; returns once it has its subscription."""
         own = {
             "CHIIKI_STATE_DIR": str(self.state_dir),
             "CHIIKI_DATABASE_URL": self.postgres.url,
@@ -92,8 +93,14 @@ class System:
             [sys.executable, "-m", "deploy", "gateway"], log=self.state_dir / f"{name}.log", cwd=CHECKOUT,
             environ={**os.environ, **own, **environ},
         )  # fmt: skip
+        known = process.log.read_text().count(LISTENS) if process.log.exists() else 0
         process.spawn()
         self.gateways[name] = process
+        end_at = time.monotonic() + 30
+        while process.log.read_text().count(LISTENS) == known:
+            assert process.ended() is None, f"the gateway ended: {process.last_words()}"
+            assert time.monotonic() < end_at, f"the gateway does not listen: {process.last_words()}"
+            time.sleep(0.02)
         return process
 
     def query(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:

@@ -58,7 +58,9 @@ class Desk:
         self.scribe = Scribe(pool, self.registry)
         self.latest = Latest()
 
-    async def register(self, name: str = "north-1", kind: str = "farm-station", lab: str = "shihoro") -> Device:
+    async def register(
+        self, name: str = "north-1", kind: str = "farm-station", lab: str = "shihoro"
+    ) -> Device:
         async with self.pool.connection() as conn:
             return await add_device(conn, name=name, lab=lab, kind=kind, password_hash="-")
 

@@ -26,7 +26,7 @@ async def take_in(desk: Desk, path: Path, device: str = "north-1", **layout: Any
     backfill = Backfill(desk.pool, load_kinds(), device, path.name)
     history = History(path, Layout(**layout))
     history.check_channels(await backfill.meet())
-    return await backfill.take_in(history.pieces(), hashlib.sha256(path.read_bytes()).digest())
+    return await backfill.take_in(history.pieces(), hashlib.sha256(str(path).encode()).digest())
 
 
 def write(path: Path, text: str) -> Path:
@@ -57,7 +57,7 @@ async def test_a_wide_csv(desk: Desk, tmp_path):
     assert await desk.values() == {"air_temperature": [1.5, 5.5], "air_temperature@canopy": [2.5, 3.5, 4.5]}
     assert (await stored(desk))[0] == ("2025-01-01 00:00", 1.5)
     rows = {row.reason: row for row in await desk.quarantine()}
-    assert "farm.csv, row 3: air_temperature is \"x\"" in rows["not_a_number"].detail
+    assert 'farm.csv, row 3: air_temperature is "x"' in rows["not_a_number"].detail
     assert "row 4" in rows["not_finite"].detail
     assert "row 5" in rows["bad_time"].detail
     assert {row.origin for row in rows.values()} == {"import"}
@@ -113,28 +113,39 @@ async def test_a_long_parquet_of_many_pieces(desk: Desk, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("repeated", "hours"), [("reject", []), ("earliest", [0]), ("latest", [1])])
 async def test_times_that_clocks_showed_twice_or_not_at_all(desk: Desk, tmp_path, repeated, hours):
-    path = write(tmp_path / "dst.csv", "time,air_temperature\n2025-10-26 02:30,1\n2025-03-30 02:30,2\n2025-06-01 00:00,3\n")
+    path = write(
+        tmp_path / "dst.csv",
+        "time,air_temperature\n2025-10-26 02:30,1\n2025-03-30 02:30,2\n2025-06-01 00:00,3\n",
+    )
     await take_in(desk, path, zone="Europe/Berlin", repeated=repeated)
-    found = dict((value, at) for at, value in await stored(desk))
+    found = {value: at for at, value in await stored(desk)}
     assert found.pop(3.0) == "2025-05-31 22:00"
-    assert found == {1.0: f"2025-10-26 0{hour}:30" for hour in hours} or found == {}
-    assert [at for at in found.values()] == [f"2025-10-26 0{hour}:30" for hour in hours]
+    assert list(found.values()) == [f"2025-10-26 0{hour}:30" for hour in hours]
     (row,) = await desk.quarantine()
     assert row.readings == 2 - len(hours)
     assert "twice or not at all" in row.detail
 
 
 async def test_conflicts_within_and_with_what_is_stored(desk: Desk, tmp_path):
-    path = write(tmp_path / "a.csv", "at,air_temperature\n1760000000000,1\n1760000000000,2\n1760000000000,1\n")
+    path = write(
+        tmp_path / "a.csv", "at,air_temperature\n1760000000000,1\n1760000000000,2\n1760000000000,1\n"
+    )
     done = await take_in(desk, path)
     assert (done.committed, done.duplicate, done.conflicting) == (1, 1, 1)
     (row,) = await desk.quarantine()
     assert (row.reason, row.rejected, row.origin) == ("conflicting", [1], "import")
-    assert json.loads(row.payload)[1] == {"at": "2025-10-09T08:53:20.000000Z", "values": {"air_temperature": 2.0}, "row": 2}
+    assert json.loads(row.payload)[1] == {
+        "at": "2025-10-09T08:53:20.000000Z",
+        "values": {"air_temperature": 2.0},
+        "row": 2,
+    }
 
 
 async def test_times_out_of_range_and_missing_values(desk: Desk, tmp_path):
-    path = write(tmp_path / "a.csv", "at,air_temperature\n1760000000,1\n9999999999999999,2\n1760000000000,-9999\n1760000000001,5\n")
+    path = write(
+        tmp_path / "a.csv",
+        "at,air_temperature\n1760000000,1\n9999999999999999,2\n1760000000000,-9999\n1760000000001,5\n",
+    )
     done = await take_in(desk, path, missing=("-9999",))
     assert (done.readings, done.committed, done.reasons["bad_time"]) == (3, 1, 2)
     done = await take_in(desk, write(tmp_path / "b.csv", "at,air_temperature\n1760000000,1\n"), unit="s")

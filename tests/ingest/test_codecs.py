@@ -13,7 +13,9 @@ from ingest.samples import walk
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text()
 trees = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=20
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
 )
 RECEIVED_US = 1_760_000_000_000_000
 
@@ -75,6 +77,6 @@ def test_nan_and_infinity_are_read():
     assert tree["b"] == -math.inf
 
 
-@pytest.mark.parametrize("payload", [b'{"a": 1}', b' \n[1]', b"\xef\xbb\xbf{}", b""])
+@pytest.mark.parametrize("payload", [b'{"a": 1}', b" \n[1]", b"\xef\xbb\xbf{}", b""])
 def test_what_counts_as_json(payload):
     assert is_json(payload)

@@ -33,7 +33,11 @@ async def test_committed_is_what_is_there_without_a_gap(desk: Desk):
 
 
 async def test_rejected_readings_are_safe_too(desk: Desk):
-    bad = [sample(0) | {"boot": "b", "seq": 1}, {"boot": "b", "seq": 2}, sample(air_temperature=None) | {"boot": "b", "seq": 3}]
+    bad = [
+        sample(0) | {"boot": "b", "seq": 1},
+        {"boot": "b", "seq": 2},
+        sample(air_temperature=None) | {"boot": "b", "seq": 3},
+    ]
     assert told(await desk.send(*bad)) == {"b": 3}
 
 

@@ -24,9 +24,13 @@ from tests.ingest.desk import LARGEST, NOW_MS, Messages
 KEYS = ["air_temperature", "relative_humidity", "air_temperature@canopy"]
 numbers = st.floats(-1e6, 1e6) | st.integers(-(2**40), 2**40)
 # mostly as it should be, now and then not
-times = st.integers(NOW_MS - 10**6, NOW_MS) | st.sampled_from([NOW_MS + 10**9, 5, "2026-01-01T00:00:00Z", None])
+times = st.integers(NOW_MS - 10**6, NOW_MS) | st.sampled_from(
+    [NOW_MS + 10**9, 5, "2026-01-01T00:00:00Z", None]
+)
 values = numbers | st.sampled_from([None, "x", True, float("nan")])
-tags = st.fixed_dictionaries({}, optional={"boot": st.sampled_from(["b", 7, None, "\x00"]), "seq": st.integers(0, 5)})
+tags = st.fixed_dictionaries(
+    {}, optional={"boot": st.sampled_from(["b", 7, None, "\x00"]), "seq": st.integers(0, 5)}
+)
 
 
 @st.composite
@@ -57,8 +61,15 @@ def flatten(chunk: Chunk, registry: Registry) -> tuple[object, ...]:
     """All that a chunk says, in an order that does not depend on the way it was made."""
     sheet = seal([chunk], registry.slots)
     where = [(number, index) for _, number, index in sheet.locate(np.arange(len(sheet.row)))]
-    keys = zip(sheet.rows.series[sheet.row].tolist(), sheet.rows.at[sheet.row].tolist(), sheet.value.tolist(), strict=True)
-    rejected = sorted((number, item.reason, item.indices, item.detail) for number, _, item in chunk.rejections)
+    keys = zip(
+        sheet.rows.series[sheet.row].tolist(),
+        sheet.rows.at[sheet.row].tolist(),
+        sheet.value.tolist(),
+        strict=True,
+    )
+    rejected = sorted(
+        (number, item.reason, item.indices, item.detail) for number, _, item in chunk.rejections
+    )
     rows = sorted(zip(where, keys, strict=True))
     counts = tally(sheet, sheet.spread(Fates.all_committed(sheet.rows))) if chunk.devices else None
     told = counts and (counts.messages.tolist(), counts.received.tolist(), counts.min_delay_ms.tolist())
@@ -66,7 +77,9 @@ def flatten(chunk: Chunk, registry: Registry) -> tuple[object, ...]:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(bodies=st.lists(samples() | columns() | st.lists(samples(), max_size=3), max_size=6), binary=st.booleans())
+@given(
+    bodies=st.lists(samples() | columns() | st.lists(samples(), max_size=3), max_size=6), binary=st.booleans()
+)
 async def test_the_quick_way_finds_what_the_exact_way_finds(bodies, binary):
     registry = make_registry()
     encoded = [cbor2.dumps(body) if binary else json.dumps(body).encode() for body in bodies]

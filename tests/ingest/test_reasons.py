@@ -75,7 +75,13 @@ async def test_a_bad_message_is_kept_raw_and_counted(desk: Desk, reason, body, t
 
 @pytest.mark.parametrize(
     "topic",
-    ["chiiki/v1/north-1/up/nonsense", "chiiki/v2/north-1/up/readings", "x", "", "chiiki/v1/a\x00\udcff/up/readings"],
+    [
+        "chiiki/v1/north-1/up/nonsense",
+        "chiiki/v2/north-1/up/readings",
+        "x",
+        "",
+        "chiiki/v1/a\x00\udcff/up/readings",
+    ],
 )
 async def test_a_topic_that_is_not_ours(desk: Desk, topic):
     await desk.send(sample(), topic=topic)

@@ -1,4 +1,4 @@
-"""Quarantined messages taken in after the mend: the readings, and the ledger of the hours in which they came."""
+"""Quarantined messages taken in after the mend: their readings, and the ledger of their hours."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ async def test_readings_of_a_device_that_was_registered_since(desk: Desk):
     assert row.outcome == {"committed": 3, "duplicate": 6, "conflicting": 0, "quarantined": 0}
     (boot,) = await desk.rows("SELECT seqs::text AS seqs FROM device_boots")
     assert boot["seqs"] == "{[1,4)}"
-    received = await desk.rows("SELECT DISTINCT extract(epoch FROM received_at)::float8 * 1000 AS ms FROM readings")
+    received = await desk.rows(
+        "SELECT DISTINCT extract(epoch FROM received_at)::float8 * 1000 AS ms FROM readings"
+    )
     assert [row["ms"] for row in received] == [NOW_MS]
     assert await desk.replay() == {}
 
@@ -92,9 +94,12 @@ async def test_a_replay_that_conflicts_stays_open_as_conflicting(desk: Desk):
 
 
 async def test_a_former_undecodable_message_counts_its_readings(desk: Desk):
-    await desk.send(sample(NOW_MS, air_temperature=1, relative_humidity=2), topic="chiiki/v1/north-1/up/frames")
+    await desk.send(
+        sample(NOW_MS, air_temperature=1, relative_humidity=2), topic="chiiki/v1/north-1/up/frames"
+    )
     await desk.rows(
-        "UPDATE quarantine SET topic = 'chiiki/v1/north-1/up/readings' WHERE reason = 'kind_not_supported' RETURNING 1"
+        "UPDATE quarantine SET topic = 'chiiki/v1/north-1/up/readings' "
+        "WHERE reason = 'kind_not_supported' RETURNING 1"
     )
     assert await desk.ledger() == {"messages": 1, "received": 1, "quarantined": 1}
     assert await desk.replay() == {"rows": 1, "closed": 1, "committed": 2}

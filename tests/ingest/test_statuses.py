@@ -9,7 +9,10 @@ TOPIC = "chiiki/v1/north-1/up/status"
 
 
 async def stored(desk: Desk) -> list[tuple[bool | None, object]]:
-    return [(row["online"], row["payload"]) for row in await desk.rows("SELECT online, payload FROM device_status")]
+    return [
+        (row["online"], row["payload"])
+        for row in await desk.rows("SELECT online, payload FROM device_status")
+    ]
 
 
 async def test_the_newest_status_is_kept(desk: Desk):
@@ -24,9 +27,15 @@ async def test_the_newest_status_is_kept(desk: Desk):
 
 
 async def test_a_retained_status_that_says_nothing_new_keeps_its_time(desk: Desk):
-    for received_ms, body in ((NOW_MS, {"online": True}), (NOW_MS + 5, {"online": True}), (NOW_MS + 9, {"online": False})):
+    for received_ms, body in (
+        (NOW_MS, {"online": True}),
+        (NOW_MS + 5, {"online": True}),
+        (NOW_MS + 9, {"online": False}),
+    ):
         await desk.deliver(Messages(received_ms * 1000, [TOPIC], [dumps(body)], [True]))
-        (row,) = await desk.rows("SELECT extract(epoch FROM received_at)::float8 * 1000 AS ms, online FROM device_status")
+        (row,) = await desk.rows(
+            "SELECT extract(epoch FROM received_at)::float8 * 1000 AS ms, online FROM device_status"
+        )
         assert row["ms"] == (NOW_MS if body["online"] else NOW_MS + 9)
 
 

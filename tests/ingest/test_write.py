@@ -1,4 +1,4 @@
-"""Batches on the real database: twice is once, conflicts are kept, what is refused is told, the ledger balances."""
+"""Batches on the real database: twice is once, conflicts are kept, refusals told, the ledger balances."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import pytest
 
 from ingest.samples import Rejection
 from store.errors import RowsRefused
-from tests.ingest.desk import NOW_MS, Desk, sample
+from tests.ingest.desk import NOW_MS, Desk, Messages, dumps, sample
 
 
 async def test_readings_are_stored_with_both_clocks_and_a_quality_flag(desk: Desk):
-    body = {"at": NOW_MS - 2000, "values": {"air_temperature": 21.5, "relative_humidity": 500, "wind_direction": 3}}
+    body = {
+        "at": NOW_MS - 2000,
+        "values": {"air_temperature": 21.5, "relative_humidity": 500, "wind_direction": 3},
+    }
     await desk.send(body, sample(NOW_MS - 1000, air_temperature=-39.5))
     rows = await desk.rows(
         "SELECT quantity, unit, value, quality, extract(epoch FROM received_at - at)::float8 AS delay_s "
@@ -78,7 +81,10 @@ async def test_two_gateways_write_the_same_keys_at_once(desk: Desk):
         count = 0
         for _ in range(25):
             bodies = [
-                {"at": NOW_MS - chance.randrange(300), "values": {"air_temperature": chance.randrange(values)}}
+                {
+                    "at": NOW_MS - chance.randrange(300),
+                    "values": {"air_temperature": chance.randrange(values)},
+                }
                 for _ in range(40)
             ]
             await mine.send(*bodies, device=chance.choice(["north-1", "south-1"]))
@@ -88,10 +94,15 @@ async def test_two_gateways_write_the_same_keys_at_once(desk: Desk):
     sent = sum(await asyncio.gather(pour(desk, 2), pour(other, 2)))
     ledger = await desk.ledger()
     assert ledger["received"] == sent
-    assert sum(ledger.get(name, 0) for name in ("committed", "duplicate", "conflicting", "quarantined")) == sent
+    assert (
+        sum(ledger.get(name, 0) for name in ("committed", "duplicate", "conflicting", "quarantined")) == sent
+    )
     (stored,) = await desk.rows("SELECT count(*) AS count FROM readings")
     assert stored["count"] == ledger["committed"]
-    assert sum(row.readings * row.sightings for row in await desk.quarantine(limit=1000)) == ledger["conflicting"]
+    assert (
+        sum(row.readings * row.sightings for row in await desk.quarantine(limit=1000))
+        == ledger["conflicting"]
+    )
     assert ledger["conflicting"] > 100
     assert ledger["duplicate"] > 100
 
@@ -116,8 +127,14 @@ async def test_only_the_rows_that_the_database_refuses_are_quarantined(desk: Des
 async def test_a_status_that_the_database_refuses_costs_nothing_else(desk: Desk):
     async with desk.pool.connection() as conn:
         await conn.execute("ALTER TABLE device_status ADD CONSTRAINT never CHECK (false)")
-    await desk.send({"online": True}, topic="chiiki/v1/north-1/up/status")
-    await desk.send(sample())
+    messages = Messages(
+        NOW_MS * 1000,
+        ["chiiki/v1/north-1/up/status", "chiiki/v1/north-1/up/readings"],
+        [dumps({"online": True}), dumps(sample() | {"boot": "b", "seq": 1})],
+        [False, False],
+    )
+    written = await desk.deliver(messages)
+    assert [item.seq for item in written.committed] == [1]
     assert await desk.rows("SELECT * FROM device_status") == []
     assert await desk.ledger() == {"messages": 2, "received": 1, "committed": 1}
 

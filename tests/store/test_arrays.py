@@ -18,7 +18,15 @@ CASES = [
 async def test_arrays_arrive_as_they_are(pool, make, kind, values):
     async with pool.connection() as conn:
         cursor = await conn.execute("SELECT %s, pg_typeof(%s)::text", (make(np.array(values)),) * 2)
-        assert await cursor.fetchone() == (values, {"int2[]": "smallint[]", "int4[]": "integer[]", "int8[]": "bigint[]", "float8[]": "double precision[]"}[kind])
+        assert await cursor.fetchone() == (
+            values,
+            {
+                "int2[]": "smallint[]",
+                "int4[]": "integer[]",
+                "int8[]": "bigint[]",
+                "float8[]": "double precision[]",
+            }[kind],
+        )
 
 
 async def test_times(pool):

@@ -32,7 +32,8 @@ def entries(*, received: int = 3, committed: int = 3, delay: int = NO_DELAY) -> 
 async def read(pool) -> list[tuple[object, ...]]:
     async with pool.connection() as conn:
         cursor = await conn.execute(
-            "SELECT hour, messages, received, committed, quarantined, min_delay_ms FROM ledger WHERE device_id = 5"
+            "SELECT hour, messages, received, committed, quarantined, min_delay_ms "
+            "FROM ledger WHERE device_id = 5"
         )
         return await cursor.fetchall()
 

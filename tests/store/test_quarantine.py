@@ -29,7 +29,7 @@ def refusal(number: int, device_id: int = 0, **changes: object) -> Refusal:
         "topic": f"chiiki/v1/dev-{device_id}/up/readings",
         "payload": b"\x00\xff raw",
         "reason": "bad_json",
-        "detail": "a, \"b\" {c} \\",
+        "detail": 'a, "b" {c} \\',
         "rejected": None,
         "readings": 1,
         "received_at": HOUR,
@@ -54,7 +54,12 @@ async def test_a_message_is_kept_as_it_came(pool, device):
     async with pool.connection() as conn:
         second, first = await list_quarantine(conn)
         assert await get_quarantine(conn, first.id) == first
-    assert (first.device, first.lab, first.payload, first.detail) == ("north-1", "shihoro", b"\x00\xff raw", 'a, "b" {c} \\')
+    assert (first.device, first.lab, first.payload, first.detail) == (
+        "north-1",
+        "shihoro",
+        b"\x00\xff raw",
+        'a, "b" {c} \\',
+    )
     assert (first.rejected, first.readings, first.sightings, first.state) == ([0, 3], 2, 1, "open")
     assert (second.device, second.rejected) == (None, None)
 

@@ -26,7 +26,8 @@ def rows(*triples: tuple[int, int, float]) -> Rows:
 async def stored(pool) -> list[tuple[int, int, float]]:
     async with pool.connection() as conn:
         cursor = await conn.execute(
-            "SELECT series_id, (extract(epoch FROM at) * 1000000)::int8 - %s, value FROM readings ORDER BY 1, 2",
+            "SELECT series_id, (extract(epoch FROM at) * 1000000)::int8 - %s, value "
+            "FROM readings ORDER BY 1, 2",
             [START],
         )
         return await cursor.fetchall()
@@ -59,7 +60,13 @@ async def test_merge_tells_new_from_known_from_different(pool):
     given = rows((1, 0, 1.0), (1, 1, 9.0), (1, 5, 7.0), (2, 0, 8.0), (3, 10 * CHUNK_US, 5.0))
     async with transaction(pool) as conn:
         fates = await merge_readings(conn, given)
-    assert fates.code.tolist() == [Fate.DUPLICATE, Fate.COMMITTED, Fate.CONFLICTING, Fate.COMMITTED, Fate.CONFLICTING]
+    assert fates.code.tolist() == [
+        Fate.DUPLICATE,
+        Fate.COMMITTED,
+        Fate.CONFLICTING,
+        Fate.COMMITTED,
+        Fate.CONFLICTING,
+    ]
     assert fates.stored.tolist() == [1.0, 9.0, 2.0, 8.0, 4.0]
     assert len(await stored(pool)) == 5
 
@@ -67,7 +74,7 @@ async def test_merge_tells_new_from_known_from_different(pool):
 async def test_merge_waits_for_another_writer_of_the_same_key(pool):
     async with transaction(pool) as first:
         await merge_readings(first, rows((1, 0, 1.0)))
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable):  # noqa: PT012
             async with transaction(pool) as second:
                 await second.execute("SET LOCAL lock_timeout = '50ms'")
                 await merge_readings(second, rows((1, 0, 2.0)))
@@ -107,7 +114,7 @@ async def test_errors_are_told_in_our_own_words(pool):
     with pytest.raises(StoreUnavailable, match="terminating connection"):
         async with transaction(pool) as conn:
             await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-    with pytest.raises(psycopg.errors.DivisionByZero):
+    with pytest.raises(psycopg.errors.DivisionByZero):  # noqa: PT012
         async with pool.connection() as conn:
             await attempt(conn, _lose(conn))
             await conn.execute("SELECT 1/0")

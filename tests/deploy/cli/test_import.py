@@ -19,7 +19,7 @@ def parser():
     return parser
 
 
-def test_a_file_is_imported_and_told_of(parser, settings, tell, capsys, tmp_path, database_url):
+def test_a_file_is_imported_and_told_of(parser, settings, tell, capsys, tmp_path):
     tell("device", "add", "north-1", "--lab", "shihoro", "--kind", "farm-station")
     path = tmp_path / "farm.csv"
     path.write_text("Zeit,T=1,rest\n2025-01-01 00:00,1.5,x\n2025-01-01 00:10,y,x\n")
@@ -38,7 +38,8 @@ def test_a_file_is_imported_and_told_of(parser, settings, tell, capsys, tmp_path
     out = "".join(capsys.readouterr())
     assert "taken in before" in out
     assert "not_a_number 1" in out
-    with psycopg.connect(database_url) as connection:
+    assert settings.database_url is not None
+    with psycopg.connect(settings.database_url) as connection:
         assert connection.execute("SELECT value FROM readings").fetchall() == [(1.5,)]
 
 
