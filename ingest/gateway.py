@@ -15,6 +15,7 @@ from ingest.committed import Notices
 from ingest.latest import Latest
 from ingest.line import Line
 from ingest.link import make_link
+from ingest.memory import keep_freed_memory
 from ingest.metrics import Metrics
 from ingest.patience import persist
 from ingest.registry import Registry
@@ -80,6 +81,7 @@ async def run(settings: GatewaySettings, stop: asyncio.Event) -> None:
     KindError, LinkSettingError
         A setting that can never work.
     """
+    keep_freed_memory()
     kinds = load_kinds(settings.kinds_dir)
     link = make_link(settings.link, settings.codec)
     pool = await open_pool(settings.database_url, process=settings.process, max_size=6)

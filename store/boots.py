@@ -39,7 +39,7 @@ class Committed:
 
 
 MOST_RUNS: Final = 10_000
-"""A boot with more gaps learns nothing new until some are filled, so that a device which sends numbers at random
+"""A boot with more gaps learns nothing new until some are filled, so that a device sending numbers at random
 cannot grow its row without end. What is not noted is sent again, and absorbed."""
 
 _ADD_SEQS = """

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from api.app import ApiSettings
 from api.app import serve as serve_api
-
 from deploy.cli.serve import require_url, serve
 
 if TYPE_CHECKING:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from ingest.gateway import GatewaySettings, run
-
 from deploy.cli.serve import require_url, serve
 from deploy.errors import SettingsError
+from ingest.gateway import GatewaySettings, run
 from ingest.link import LinkSettings
 
 if TYPE_CHECKING:

@@ -90,7 +90,17 @@ class LoadPlan:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What was sent. `elapsed_s` is from the first message to the last PUBACK; `cpu_s` is ours meanwhile."""
+    """What was sent.
+
+    Attributes
+    ----------
+    begun_at : float
+        When the first message left, Unix seconds.
+    elapsed_s : float
+        From then to the last PUBACK.
+    cpu_s : float
+        Our own meanwhile.
+    """
 
     messages: int
     sent: int
@@ -98,6 +108,7 @@ class LoadReport:
     readings: int
     size: int
     connections: int
+    begun_at: float
     elapsed_s: float
     cpu_s: float
     rate: float
@@ -121,13 +132,13 @@ async def run_load(plan: LoadPlan) -> LoadReport:
     senders = [_Sender(plan, account, share + (i < more)) for i, account in enumerate(plan.accounts)]
     try:
         await asyncio.gather(*(sender.connect() for sender in senders))
-        begun, cpu = time.perf_counter(), time.process_time()
+        begun_at, begun, cpu = time.time(), time.perf_counter(), time.process_time()
         await _send(plan, senders)
         elapsed_s, cpu_s = time.perf_counter() - begun, time.process_time() - cpu
     finally:
         for sender in senders:
             sender.close()
-    return _report(plan, senders, elapsed_s, cpu_s)
+    return _report(plan, senders, begun_at, elapsed_s, cpu_s)
 
 
 async def _send(plan: LoadPlan, senders: list[_Sender]) -> None:
@@ -155,7 +166,9 @@ async def _pace(plan: LoadPlan, senders: list[_Sender]) -> None:
         await asyncio.sleep(PACE_S)
 
 
-def _report(plan: LoadPlan, senders: list[_Sender], elapsed_s: float, cpu_s: float) -> LoadReport:
+def _report(
+    plan: LoadPlan, senders: list[_Sender], begun_at: float, elapsed_s: float, cpu_s: float
+) -> LoadReport:
     acknowledged = sum(sender.acknowledged for sender in senders)
     return LoadReport(
         messages=plan.messages,
@@ -164,6 +177,7 @@ def _report(plan: LoadPlan, senders: list[_Sender], elapsed_s: float, cpu_s: flo
         readings=acknowledged * plan.shape.readings,
         size=sum(sender.packets.offsets[sender.sent] for sender in senders),
         connections=len(senders),
+        begun_at=begun_at,
         elapsed_s=round(elapsed_s, 4),
         cpu_s=round(cpu_s, 4),
         rate=round(acknowledged / elapsed_s, 1),

@@ -22,6 +22,7 @@ from ingest.batch import seal
 from ingest.intake import AT_ONCE, sift
 from ingest.latest import Latest
 from ingest.ledger import tally
+from ingest.memory import keep_freed_memory
 from ingest.quarantine import collect
 from ingest.registry import Registry
 from ingest.sequences import gather_boots
@@ -168,7 +169,7 @@ async def write(url: str, messages: Messages, keys: list[str], batch_rows: int) 
     if chunks:
         await scribe.write(chunks)
     took = time.perf_counter() - began
-    print(f"  cpu {1e6 * (time.process_time() - cpu) / len(messages):.2f} µs/message with the writer")  # noqa: T201
+    print(f"  cpu {1e6 * (time.process_time() - cpu) / len(messages):.2f} µs/message with the writer")
     await pool.close()
     return rows / took
 
@@ -176,6 +177,7 @@ async def write(url: str, messages: Messages, keys: list[str], batch_rows: int) 
 def main() -> None:
     # Another start for each run, since the same readings twice would be duplicates.
     global START_MS  # noqa: PLW0603
+    keep_freed_memory()  # as the gateway does
     keys = list(QUANTITIES)
     for name, count, times, dumps in (
         ("5 values, JSON", 40_000, 1, lambda body: json.dumps(body).encode()),
@@ -187,13 +189,13 @@ def main() -> None:
         messages = make_messages(count, 50, times, keys, dumps)
         spent = measure(messages, make_registry(50, keys), 20_000)
         steps = " ".join(f"{step} {us:.2f}" for step, us in spent.items())
-        print(f"{name}: {sum(spent.values()):.2f} µs a message ({steps})")  # noqa: T201
+        print(f"{name}: {sum(spent.values()):.2f} µs a message ({steps})")
         if len(sys.argv) > 1:
             START_MS = int(time.time() * 1000) - 2 * 86_400_000
             messages = make_messages(count, 50, times, keys, dumps)
             messages.received_us = int(time.time() * 1e6)
             speed = asyncio.run(write(sys.argv[1], messages, keys, 20_000))
-            print(f"  written {speed:,.0f} readings/s")  # noqa: T201
+            print(f"  written {speed:,.0f} readings/s")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,9 @@ class Logger:
     def stored(self) -> pl.DataFrame:
         """channel, at, value: what the database must hold (the first value of a time stays)."""
         good = self.rows.filter(GOOD)
-        return good.unique(["channel", "at"], keep="first", maintain_order=True).select("channel", "at", "value")
+        return good.unique(["channel", "at"], keep="first", maintain_order=True).select(
+            "channel", "at", "value"
+        )
 
     def refused(self) -> int:
         """How many values have no instant or are no number."""
@@ -90,7 +92,7 @@ def _parts(samples: list[dict[str, Any]], shape: str) -> list[list[dict[str, Any
         return [samples[i : i + size] for i in range(0, len(samples), size)]
     runs: list[list[dict[str, Any]]] = []
     for sample in samples:  # columns need the same channels in every row
-        if not runs or len(runs[-1]) == 60 or runs[-1][0]["values"].keys() != sample["values"].keys():  # noqa: PLR2004
+        if not runs or len(runs[-1]) == 60 or runs[-1][0]["values"].keys() != sample["values"].keys():
             runs.append([])
         runs[-1].append(sample)
     return runs

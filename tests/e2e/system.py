@@ -1,4 +1,4 @@
-"""A whole installation for one test or benchmark: durable PostgreSQL, broker and gateway as processes that can be killed."""
+"""A whole installation for one test or benchmark: PostgreSQL, broker and gateways that can be killed."""
 
 from __future__ import annotations
 
@@ -37,9 +37,13 @@ class System:
     """PostgreSQL with its full durability, mosquitto as shipped, and gateways."""
 
     def __init__(
-        self, state_dir: Path, programs: Programs, *, codec: str = "mqtt5",
+        self,
+        state_dir: Path,
+        programs: Programs,
+        *,
+        codec: str = "mqtt5",
         postgres_settings: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.state_dir = state_dir
         self.codec = codec
         self.postgres = EmbeddedPostgres(state_dir, programs, settings=postgres_settings)
@@ -60,7 +64,9 @@ class System:
         self.broker.stop()
         self.postgres.stop()
 
-    async def register(self, names: Iterable[str], kind: str = "generic-logger", lab: str = "shihoro") -> None:
+    async def register(
+        self, names: Iterable[str], kind: str = "generic-logger", lab: str = "shihoro"
+    ) -> None:
         """Add devices and the gateway's account, and let them in at the broker."""
         pool = await open_pool(self.postgres.url, process="test")
         async with pool.connection() as conn:
@@ -90,9 +96,11 @@ class System:
             "CHIIKI_GATEWAY_CODEC": self.codec,
         }
         process = Process(
-            [sys.executable, "-m", "deploy", "gateway"], log=self.state_dir / f"{name}.log", cwd=CHECKOUT,
+            [sys.executable, "-m", "deploy", "gateway"],
+            log=self.state_dir / f"{name}.log",
+            cwd=CHECKOUT,
             environ={**os.environ, **own, **environ},
-        )  # fmt: skip
+        )
         known = process.log.read_text().count(LISTENS) if process.log.exists() else 0
         process.spawn()
         self.gateways[name] = process
@@ -116,7 +124,9 @@ class System:
     def accounts(self) -> dict[str, dict[str, int]]:
         """The ledger's sums by device."""
         sums = ", ".join(f"sum(l.{column})::int8 AS {column}" for column in ACCOUNT_COLUMNS)
-        rows = self.query(f"SELECT d.name, {sums} FROM ledger l JOIN devices d ON d.id = l.device_id GROUP BY 1")
+        rows = self.query(
+            f"SELECT d.name, {sums} FROM ledger l JOIN devices d ON d.id = l.device_id GROUP BY 1"
+        )
         return {row.pop("name"): row for row in rows}
 
     async def wait_received(self, readings: int, deadline_s: float = 120.0) -> dict[str, int]:

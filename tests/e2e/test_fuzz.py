@@ -1,4 +1,4 @@
-"""100,000 fuzzed payloads: all quarantined with a reason, no crash, no stall, good messages in between are stored."""
+"""100,000 fuzzed payloads: all quarantined with a reason, no crash, no stall; good ones are stored."""
 
 from __future__ import annotations
 
@@ -24,11 +24,51 @@ FUZZED = 100_000
 GOOD = 5_000
 NOW_MS = 1_780_000_000_000
 AT_WRONG: list[Any] = [
-    None, True, "", "yesterday", "2026-06-01", "2026-06-01T09:00:00", "2026-13-45T99:00:00Z", -1, 0, 1_780_000_000, 10**15,
-    10**40, 1.5, [], {}, "2026-06-01T09:00:00+99:00", 1e300, [NOW_MS, None], "１７８０００００００００",
-]  # fmt: skip
-VALUE_WRONG: list[Any] = [None, True, "21.5", "", [], {}, [[]], float("nan"), float("inf"), -float("inf"), "気温"]
-KEY_WRONG = ["", "@", "temperature", "AIR_TEMPERATURE", "air_temperature@", "air_temperature@@1", "気温", "a" * 5000, "\x00", " "]
+    None,
+    True,
+    "",
+    "yesterday",
+    "2026-06-01",
+    "2026-06-01T09:00:00",
+    "2026-13-45T99:00:00Z",
+    -1,
+    0,
+    1_780_000_000,
+    10**15,
+    10**40,
+    1.5,
+    [],
+    {},
+    "2026-06-01T09:00:00+99:00",
+    1e300,
+    [NOW_MS, None],
+    "１７８０００００００００",
+]
+VALUE_WRONG: list[Any] = [
+    None,
+    True,
+    "21.5",
+    "",
+    [],
+    {},
+    [[]],
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    "気温",
+]
+KEY_WRONG = [
+    "",
+    "@",
+    "temperature",
+    "AIR_TEMPERATURE",
+    "air_temperature@",
+    "air_temperature@@1",
+    "気温",
+    "a" * 5000,
+    "\x00",
+    " ",
+]
 
 
 def good(number: int) -> dict[str, Any]:
@@ -41,9 +81,19 @@ class Fuzzer:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.makers = [
-            self.noise, self.cut_json, self.cut_cbor, self.wrong_at, self.wrong_value, self.wrong_key, self.wrong_shape,
-            self.ragged, self.deep, self.wrong_sequence, self.not_utf8, self.odd_topic,
-        ]  # fmt: skip
+            self.noise,
+            self.cut_json,
+            self.cut_cbor,
+            self.wrong_at,
+            self.wrong_value,
+            self.wrong_key,
+            self.wrong_shape,
+            self.ragged,
+            self.deep,
+            self.wrong_sequence,
+            self.not_utf8,
+            self.odd_topic,
+        ]
 
     def messages(self, count: int) -> Iterator[tuple[str, bytes]]:
         for number in range(count):
@@ -69,7 +119,10 @@ class Fuzzer:
         return self.encode(good(number) | {"at": self.random.choice(AT_WRONG)})
 
     def wrong_value(self, number: int) -> bytes:
-        values = {"air_temperature": self.random.choice(VALUE_WRONG), "illuminance": self.random.choice(VALUE_WRONG)}
+        values = {
+            "air_temperature": self.random.choice(VALUE_WRONG),
+            "illuminance": self.random.choice(VALUE_WRONG),
+        }
         return self.encode(good(number) | {"values": values})
 
     def wrong_key(self, number: int) -> bytes:
@@ -77,9 +130,21 @@ class Fuzzer:
 
     def wrong_shape(self, number: int) -> bytes:
         shapes: list[Any] = [
-            number, "text", None, [], {}, [[]], [number], {"at": NOW_MS}, {"values": {}}, {"values": {"air_temperature": 1}},
-            {"at": NOW_MS, "values": number}, {"at": NOW_MS, "values": []}, {"at": NOW_MS, "values": None}, [None, {}],
-        ]  # fmt: skip
+            number,
+            "text",
+            None,
+            [],
+            {},
+            [[]],
+            [number],
+            {"at": NOW_MS},
+            {"values": {}},
+            {"values": {"air_temperature": 1}},
+            {"at": NOW_MS, "values": number},
+            {"at": NOW_MS, "values": []},
+            {"at": NOW_MS, "values": None},
+            [None, {}],
+        ]
         return self.encode(self.random.choice(shapes))
 
     def ragged(self, number: int) -> bytes:
@@ -99,7 +164,9 @@ class Fuzzer:
         return json.dumps(good(number)).encode().replace(b"air", b"\xff\xfe\x80")
 
     def odd_topic(self, number: int) -> tuple[str, bytes]:
-        return self.random.choice(["reading", "readings/x", "frames", "a/b/c/d", "気温"]), self.encode(good(number))
+        return self.random.choice(["reading", "readings/x", "frames", "a/b/c/d", "気温"]), self.encode(
+            good(number)
+        )
 
 
 async def flood_good(system: System, name: str) -> None:
@@ -113,7 +180,9 @@ async def flood_good(system: System, name: str) -> None:
 async def test_fuzzed_payloads_end_in_quarantine_and_good_ones_in_the_database(system: System) -> None:
     await system.register(["fuzzed", "good"])
     gateway = system.start_gateway()
-    fuzzed = flood(system.broker.port, "fuzzed", system.passwords["fuzzed"], Fuzzer(20260601).messages(FUZZED))
+    fuzzed = flood(
+        system.broker.port, "fuzzed", system.passwords["fuzzed"], Fuzzer(20260601).messages(FUZZED)
+    )
 
     count, _ = await asyncio.gather(fuzzed, flood_good(system, "good"))
     assert count == FUZZED
@@ -125,14 +194,21 @@ async def test_fuzzed_payloads_end_in_quarantine_and_good_ones_in_the_database(s
 
     assert gateway.ended() is None, "the gateway crashed"
     assert accounts["good"] == {
-        "messages": GOOD, "received": GOOD, "committed": GOOD, "duplicate": 0, "conflicting": 0, "quarantined": 0,
-    }  # fmt: skip
+        "messages": GOOD,
+        "received": GOOD,
+        "committed": GOOD,
+        "duplicate": 0,
+        "conflicting": 0,
+        "quarantined": 0,
+    }
     account = accounts["fuzzed"]
     assert account["messages"] == FUZZED
     assert account["committed"] == account["duplicate"] == account["conflicting"] == 0
     assert account["received"] == account["quarantined"] >= FUZZED
-    kept = system.query("SELECT reason, sum(readings * pending)::int8 AS n, min(detail) AS detail FROM quarantine"
-                        " JOIN quarantine_sightings ON quarantine_id = id GROUP BY 1")  # fmt: skip
+    kept = system.query(
+        "SELECT reason, sum(readings * pending)::int8 AS n, min(detail) AS detail FROM quarantine"
+        " JOIN quarantine_sightings ON quarantine_id = id GROUP BY 1"
+    )
     assert sum(row["n"] for row in kept) == account["quarantined"]
     assert {row["reason"] for row in kept} <= REASONS.keys() - {"internal", "database_refused"}
     assert all(row["detail"] for row in kept)

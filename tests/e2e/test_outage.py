@@ -1,4 +1,4 @@
-"""Ten minutes without database: the broker holds everything, then it drains; the gateway's memory stays flat."""
+"""Ten minutes without database: the broker holds it all, then it drains; the gateway's memory stays flat."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def minutes_of(first: int, last: int) -> Iterator[tuple[str, bytes]]:
 
 async def publish(system: System, names: list[str], first: int, last: int) -> int:
     counts = await asyncio.gather(
-        *(flood(system.broker.port, name, system.passwords[name], minutes_of(first, last), window=50) for name in names)
+        *(
+            flood(system.broker.port, name, system.passwords[name], minutes_of(first, last), window=50)
+            for name in names
+        )
     )
     return sum(counts)
 

@@ -16,7 +16,9 @@ from tests.e2e.publisher import Publisher
 if TYPE_CHECKING:
     from tests.e2e.system import System
 
-pytestmark = pytest.mark.skipif(not FILE.exists(), reason=f"the field data {FILE} is not beside this checkout")
+pytestmark = pytest.mark.skipif(
+    not FILE.exists(), reason=f"the field data {FILE} is not beside this checkout"
+)
 
 STORED = """
 SELECT s.quantity || CASE s.position WHEN '' THEN '' ELSE '@' || s.position END, r.at, r.value
@@ -66,5 +68,7 @@ async def test_every_value_of_the_loggers_is_accounted_for(system: System) -> No
         assert stored(system, logger.name).sort(order).equals(expected.sort(order)), logger.name
     refused = totals["quarantined"]
     assert refused == sum(logger.refused() for logger in loggers)
-    kept = system.query("SELECT sum(readings * pending)::int AS n FROM quarantine JOIN quarantine_sightings ON quarantine_id = id")
+    kept = system.query(
+        "SELECT sum(readings * pending)::int AS n FROM quarantine JOIN quarantine_sightings ON quarantine_id = id"
+    )
     assert kept[0]["n"] == refused + totals["conflicting"]
