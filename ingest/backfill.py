@@ -198,7 +198,7 @@ class Backfill:
         chunk.devices = [sender.id] * (1 + (len(piece) - 1) // AS_ONE)
         chunk.parts = [_to_columns(piece, slots, place[np.isin(place, list(piece.faults), invert=True)])]
         chunk.rejections = [(n, sender.id, item) for n, item in self._reject(piece)]
-        written = await self._scribe.write([chunk], live=False)
+        written = await self._scribe.write(self._scribe.seal([chunk]), live=False)
         counts = written.counts.tolist()
         total.readings += len(piece)
         total.committed += counts[Fate.COMMITTED]

@@ -119,6 +119,23 @@ class Sheet:
         )
         return [(self.chunks[chunk], owner, place) for chunk, owner, place in found]
 
+    def meets(self, other: Sheet) -> bool:
+        """Tell whether two sheets have a key in common: then which came first decides, and one must wait."""
+        mine, theirs = self.rows, other.rows
+        if not len(mine) or not len(theirs):
+            return False
+        inside = (theirs.at >= mine.at.min()) & (theirs.at <= mine.at.max())
+        both = np.isin(theirs.series[inside], mine.series)
+        if not both.any():
+            return False
+        keys = [pack_keys(rows) for rows in (mine, theirs.take(np.flatnonzero(inside)[both]))]
+        return bool(np.isin(keys[1], keys[0]).any())
+
+
+def pack_keys(rows: Rows) -> NDArray[np.complex128]:
+    """Make one comparable number of each key (series, at); exact, since both fit a double."""
+    return rows.series + 1j * rows.at
+
 
 def seal(chunks: Sequence[Chunk], slots: NDArray[Any]) -> Sheet:
     """Sort the readings of chunks by key and set their quality flags.

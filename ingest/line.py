@@ -1,10 +1,11 @@
-"""From deliveries to committed batches: one is being written while the next is gathered, never more."""
+"""From deliveries to committed batches: two are being written, one is ready, one is gathered."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ingest.batch import Batch
@@ -12,18 +13,35 @@ from ingest.intake import take_in
 from ingest.link import LinkClosed
 
 if TYPE_CHECKING:
+    from ingest.batch import Sheet
     from ingest.chunk import Chunk
     from ingest.committed import Notices
     from ingest.latest import Latest
     from ingest.link import Link
     from ingest.metrics import Metrics
     from ingest.registry import Registry
-    from ingest.write import Scribe
+    from ingest.write import Scribe, Written
 
 
 FEW: Final = 50
 """Messages in a delivery below which it pays to wait for more: columns cost as much for one as for many."""
 GATHER_S: Final = 0.01
+
+
+BATCHES_AT_ONCE: Final = 2
+"""Batches in the database at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """A batch on its way into the database."""
+
+    sheet: Sheet | None
+    task: asyncio.Task[None]
+
+    def meets(self, sheet: Sheet | None) -> bool:
+        """Tell whether it has a key in common with a sheet."""
+        return self.sheet is not None and sheet is not None and self.sheet.meets(sheet)
 
 
 class Line:
@@ -66,6 +84,7 @@ class Line:
         self._full = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._free = asyncio.Semaphore(BATCHES_AT_ONCE)
         self._ended = False
 
     async def take(self) -> None:
@@ -96,13 +115,40 @@ class Line:
             self._room.clear()
 
     async def write(self) -> None:
-        """Write batches until the last one is written after the link was closed."""
-        while not (self._ended and not self._batch.chunks and not self._batch.deliveries):
-            batch = await self._next()
-            if batch.chunks:
-                await self._write(batch)
-            for delivery in batch.deliveries:
-                self._link.acknowledge(delivery)
+        """Write batches until the last one is written after the link was closed.
+
+        Two at a time, since a transaction waits as much as it works; two that have a key in common one after
+        the other, so that of two values the first to arrive is the one that stays.
+        """
+        ahead: _Going | None = None
+        async with asyncio.TaskGroup() as tasks:
+            while not (self._ended and not self._batch.chunks and not self._batch.deliveries):
+                batch = await self._next()
+                sheet = self._scribe.seal(batch.chunks) if batch.chunks else None
+                await self._free.acquire()
+                if ahead is not None and ahead.meets(sheet):
+                    await asyncio.wait({ahead.task})
+                work = self._settle(batch, sheet, None if ahead is None else ahead.task)
+                ahead = _Going(sheet, tasks.create_task(work, name="ingest.settle"))
+
+    async def _settle(self, batch: Batch, sheet: Sheet | None, before: asyncio.Task[None] | None) -> None:
+        """Commit a batch; acknowledge it after those that came before it."""
+        began_s = time.monotonic()
+        written = None if sheet is None else await self._scribe.write(sheet)
+        took_s = time.monotonic() - began_s
+        if before is not None:
+            await asyncio.wait({before})
+        if written is not None:
+            self._note(written, took_s)
+        for delivery in batch.deliveries:
+            self._link.acknowledge(delivery)
+        self._free.release()
+
+    def _note(self, written: Written, took_s: float) -> None:
+        self._metrics.note(written, took_s)
+        self._latest.note(written.sheet, written.fate)
+        asked = {(ask.device_id, ask.boot) for chunk in written.sheet.chunks for ask in chunk.asks}
+        self._notices.note(written.committed, asked)
 
     async def _next(self) -> Batch:
         """Wait until the batch is full or old enough, and begin another one."""
@@ -116,11 +162,3 @@ class Line:
             self._full.clear()
         self._room.set()
         return batch
-
-    async def _write(self, batch: Batch) -> None:
-        began_s = time.monotonic()
-        written = await self._scribe.write(batch.chunks)
-        self._metrics.note(written, time.monotonic() - began_s)
-        self._latest.note(written.sheet, written.fate)
-        asked = {(ask.device_id, ask.boot) for chunk in batch.chunks for ask in chunk.asks}
-        self._notices.note(written.committed, asked)

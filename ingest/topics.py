@@ -16,7 +16,7 @@ _LEVELS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic taken apart; `kind` is ``""`` where it is not one of ours."""
+    """A topic taken apart; `kind` is ``""`` where it is not one of ours, `device` where it names none."""
 
     device: str
     kind: str
@@ -31,9 +31,10 @@ def parse_topic(topic: str) -> Topic:
     Topic(device='north-1', kind='readings')
     """
     levels = topic.split("/")
-    if len(levels) != _LEVELS or levels[:2] != ["chiiki", "v1"] or levels[3] != "up":
+    if len(levels) < _LEVELS or levels[:2] != ["chiiki", "v1"] or levels[3] != "up":
         return Topic("", "")
-    return Topic(levels[2], levels[4] if levels[4] in _KINDS else "")
+    kind = "/".join(levels[4:])
+    return Topic(levels[2], kind if kind in _KINDS else "")
 
 
 def committed_topic(device: str) -> str:

@@ -94,13 +94,16 @@ class Scribe:
         self._registry = registry
         self._suspects = Suspects()
 
-    async def write(self, chunks: Sequence[Chunk], *, live: bool = True) -> Written:
-        """Commit chunks, however long the database is away.
+    def seal(self, chunks: Sequence[Chunk]) -> Sheet:
+        """Make chunks ready to be written."""
+        return seal(chunks, self._registry.slots)
+
+    async def write(self, sheet: Sheet, *, live: bool = True) -> Written:
+        """Commit a sheet, however long the database is away.
 
         COPY first; where a reading is there already, merge; where the database refuses something, find out
         what.
         """
-        sheet = seal(chunks, self._registry.slots)
         suspected = self._suspects.among(sheet)
         try:
             written = await persist(lambda: self._try(sheet, suspected, live=live), "write a batch")

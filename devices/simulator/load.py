@@ -56,7 +56,8 @@ class LoadPlan:
     accounts : tuple[Account, ...]
         One connection each; messages are divided evenly. Each publishes for the device of its name.
     devices : tuple[str, ...]
-        If set, every connection publishes for these in turn (an account that may write everywhere).
+        If set, these are divided among the connections, each of which publishes for its own in turn (accounts
+        that may write everywhere); at least as many as accounts.
     rate : float | None
         Messages/s over all connections; None: full speed.
     window : int
@@ -80,12 +81,20 @@ class LoadPlan:
         """Refuse what is out of bounds."""
         if not self.accounts:
             raise LoadError("a load needs at least one account")
+        if self.devices and len(self.devices) < len(self.accounts):
+            raise LoadError(
+                f"{len(self.accounts)} accounts for {len(self.devices)} devices: some would have none"
+            )
         if not 1 <= self.messages <= MAX_MESSAGES:
             raise LoadError(f"messages is {self.messages}: choose 1 to {MAX_MESSAGES}")
         if not 0 < self.time_s <= MAX_SECONDS:
             raise LoadError(f"time_s is {self.time_s}: choose up to {MAX_SECONDS:g} s")
         if not 1 <= self.window <= 65535:  # noqa: PLR2004  packet ids have 16 bits
             raise LoadError(f"window is {self.window}: choose 1 to 65535")
+
+    def devices_of(self, account: Account) -> tuple[str, ...]:
+        """For whom a connection publishes; each device through one only, else two would send the same."""
+        return self.devices[self.accounts.index(account) :: len(self.accounts)] or (account.name,)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -188,7 +197,7 @@ class _Sender(asyncio.Protocol):
     """One connection: sends while its window and its allowance last, and counts PUBACKs by their bytes."""
 
     def __init__(self, plan: LoadPlan, account: Account, count: int) -> None:
-        topics = [plan.topic.format(device=device) for device in plan.devices or (account.name,)]
+        topics = [plan.topic.format(device=device) for device in plan.devices_of(account)]
         self.packets = Packets(topics, plan.shape, count)
         self.sent = self.acknowledged = 0
         self._plan = plan

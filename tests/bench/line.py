@@ -164,10 +164,10 @@ async def write(url: str, messages: Messages, keys: list[str], batch_rows: int) 
         chunks.append(chunk)
         rows += chunk.rows
         if sum(item.rows for item in chunks) >= batch_rows:
-            await scribe.write(chunks)
+            await scribe.write(scribe.seal(chunks))
             chunks.clear()
     if chunks:
-        await scribe.write(chunks)
+        await scribe.write(scribe.seal(chunks))
     took = time.perf_counter() - began
     print(f"  cpu {1e6 * (time.process_time() - cpu) / len(messages):.2f} µs/message with the writer")
     await pool.close()

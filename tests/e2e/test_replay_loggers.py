@@ -69,6 +69,7 @@ async def test_every_value_of_the_loggers_is_accounted_for(system: System) -> No
     refused = totals["quarantined"]
     assert refused == sum(logger.refused() for logger in loggers)
     kept = system.query(
-        "SELECT sum(readings * pending)::int AS n FROM quarantine JOIN quarantine_sightings ON quarantine_id = id"
+        "SELECT sum(readings * pending)::int AS n"
+        " FROM quarantine JOIN quarantine_sightings ON quarantine_id = id"
     )
     assert kept[0]["n"] == refused + totals["conflicting"]

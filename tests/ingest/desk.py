@@ -76,7 +76,7 @@ class Desk:
 
     async def deliver(self, messages: Messages) -> Written:
         chunks = [chunk async for chunk in take_in(self.registry, messages, LARGEST)]
-        written = await self.scribe.write(chunks)
+        written = await self.scribe.write(self.scribe.seal(chunks))
         self.latest.note(written.sheet, written.fate)
         return written
 

@@ -18,6 +18,7 @@ from tests.ingest.desk import LARGEST, NOW_MS, Desk, Messages, dumps, sample
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from ingest.batch import Sheet
     from ingest.chunk import Chunk
     from ingest.write import Written
 
@@ -52,10 +53,13 @@ class SlowScribe:
         self.go_on = asyncio.Semaphore(0)
         self.sizes: list[int] = []
 
-    async def write(self, chunks: list[Chunk]) -> Written:
-        self.sizes.append(sum(chunk.rows for chunk in chunks))
+    def seal(self, chunks: list[Chunk]) -> Sheet:
+        return self._desk.scribe.seal(chunks)
+
+    async def write(self, sheet: Sheet) -> Written:
+        self.sizes.append(len(sheet.row))
         await self.go_on.acquire()
-        return await self._desk.scribe.write(chunks)
+        return await self._desk.scribe.write(sheet)
 
 
 @pytest.fixture
@@ -88,21 +92,21 @@ def delivery(first: int, count: int, received_ms: int = NOW_MS) -> Messages:
     return Messages(received_ms * 1000, ["chiiki/v1/north-1/up/readings"] * count, payloads, [False] * count)
 
 
-async def test_at_most_two_batches_are_in_memory(desk: Desk, feed):
+async def test_two_batches_are_written_one_is_ready_and_one_is_gathered(desk: Desk, feed):
     scribe = SlowScribe(desk)
-    sent = [delivery(50 * number, 50) for number in range(10)]
+    sent = [delivery(50 * number, 50) for number in range(14)]
     async with working(desk, feed, scribe) as line:
         for item in sent:
             feed.waiting.put_nowait(item)
         await asyncio.sleep(0.3)
-        assert len(scribe.sizes) == 1
+        assert len(scribe.sizes) == 2
         assert line._batch.rows <= 100
         assert feed.waiting.qsize() >= 5
         assert feed.acknowledged == []
-        for _ in range(10):
+        for _ in range(14):
             scribe.go_on.release()
     assert [id(item) for item in feed.acknowledged] == [id(item) for item in sent]
-    assert await desk.ledger() == {"messages": 500, "received": 500, "committed": 500}
+    assert await desk.ledger() == {"messages": 700, "received": 700, "committed": 700}
 
 
 async def test_a_small_batch_is_written_when_it_is_old(desk: Desk, feed):
@@ -116,7 +120,7 @@ async def test_a_small_batch_is_written_when_it_is_old(desk: Desk, feed):
 
 
 async def test_a_batch_ends_with_the_hour(desk: Desk, feed):
-    scribe = SimpleNamespace(write=desk.scribe.write)
+    scribe = SimpleNamespace(write=desk.scribe.write, seal=desk.scribe.seal)
     async with working(desk, feed, scribe, batch_rows=10**6, batch_age_s=0.2):
         for number, hours in enumerate((0, 0, 1, 1)):
             feed.waiting.put_nowait(delivery(10 * number, 10, NOW_MS + hours * HOUR_MS))
@@ -130,3 +134,46 @@ async def test_a_delivery_larger_than_a_batch_is_acknowledged_once(desk: Desk, f
         feed.waiting.put_nowait(delivery(0, 1200))
     assert len(feed.acknowledged) == 1
     assert await desk.ledger() == {"messages": 1200, "received": 1200, "committed": 1200}
+
+
+async def test_of_two_values_in_neighbouring_batches_the_first_to_arrive_stays(desk: Desk, feed):
+    """Were both batches written at once, the second might be first."""
+    scribe = SlowScribe(desk)
+    first, second = delivery(0, 100), delivery(0, 100)
+    second.payloads[7] = dumps(sample(NOW_MS - 7, air_temperature=99.0))
+    async with working(desk, feed, scribe) as line:
+        feed.waiting.put_nowait(first)
+        feed.waiting.put_nowait(second)
+        await asyncio.sleep(0.2)
+        assert len(scribe.sizes) == 1, "the second must wait for the first"
+        assert line is not None
+        for _ in range(2):
+            scribe.go_on.release()
+    assert await desk.ledger() == {
+        "messages": 200,
+        "received": 200,
+        "committed": 100,
+        "duplicate": 99,
+        "conflicting": 1,
+    }
+
+
+async def test_acknowledgements_keep_their_order_when_the_second_batch_is_done_first(desk: Desk, feed):
+    class Held(SlowScribe):
+        async def write(self, sheet: Sheet) -> Written:
+            if not self.sizes:
+                self.sizes.append(len(sheet.row))
+                await self.go_on.acquire()
+            return await self._desk.scribe.write(sheet)
+
+    scribe = Held(desk)
+    sent = [delivery(0, 100), delivery(100, 100)]
+    async with working(desk, feed, scribe):
+        for item in sent:
+            feed.waiting.put_nowait(item)
+        while (await desk.ledger()).get("committed") != 100:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert feed.acknowledged == [], "the second batch is committed, the first is not"
+        scribe.go_on.release()
+    assert [id(item) for item in feed.acknowledged] == [id(item) for item in sent]

@@ -110,3 +110,12 @@ def test_command_line(broker, tmp_path: Path, capsys):
     assert json.loads(capsys.readouterr().out)["acknowledged"] == 50
     assert main(["--port", str(broker.port), "--accounts", str(tmp_path / "none"), "--messages", "1"]) == 1
     assert "load: " in capsys.readouterr().err
+
+
+def test_devices_are_divided_among_the_connections():
+    accounts = tuple(Account(f"load-{i}") for i in range(3))
+    plan = LoadPlan(port=1, accounts=accounts, devices=tuple(f"d{i}" for i in range(7)))
+    devices = [plan.devices_of(account) for account in accounts]
+    assert devices == [("d0", "d3", "d6"), ("d1", "d4"), ("d2", "d5")]
+    with pytest.raises(LoadError, match="some would have none"):
+        LoadPlan(port=1, accounts=accounts, devices=("d1",))
