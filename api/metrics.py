@@ -53,8 +53,8 @@ class Tally:
                 for (method, address, status), count in sorted(self.calls.items())
             ),
         )
-        yield from family("chiiki_api_requests_under_way", "gauge", "", [({}, self.under_way)])
-        yield "# TYPE chiiki_api_request_seconds histogram"
+        yield from family("chiiki_api_requests_under_way", "gauge", "Requests begun.", [({}, self.under_way)])
+        yield from family("chiiki_api_request_seconds", "histogram", "How long answers took.", ())
         for address in sorted(self.latency):
             yield from _histogram_lines("chiiki_api_request_seconds", address, self.latency[address])
 
@@ -63,8 +63,7 @@ def family(
     name: str, sort: str, explanation: str, samples: Iterable[tuple[Mapping[str, str], float]]
 ) -> Iterator[str]:
     """Write one metric with all its samples."""
-    if explanation:
-        yield f"# HELP {name} {explanation}"
+    yield f"# HELP {name} {explanation}"
     yield f"# TYPE {name} {sort}"
     for labels, value in samples:
         yield sample(name, labels, value)
@@ -74,21 +73,6 @@ def sample(name: str, labels: Mapping[str, str], value: float) -> str:
     """Write one line, e.g. ``chiiki_up{process="api"} 1``."""
     inner = ",".join(f'{key}="{_escape(text)}"' for key, text in labels.items())
     return f"{name}{{{inner}}} {_number(value)}" if inner else f"{name} {_number(value)}"
-
-
-def flatten(metrics: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Walk what a process reports and give every number in it under a name Prometheus allows."""
-    for key, value in metrics.items():
-        name = prefix + "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in key)
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{name}_")
-        elif isinstance(value, bool | int | float):
-            yield name, float(value)
-
-
-def sort_of(name: str) -> str:
-    """Tell a counter by the custom of its name; of other numbers a process reports nothing is known."""
-    return "counter" if name.endswith("_total") else "untyped"
 
 
 def _histogram_lines(name: str, address: str, histogram: Histogram) -> Iterator[str]:

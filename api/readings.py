@@ -34,12 +34,15 @@ class Subject:
         In which values are shown.
     zone : ZoneInfo
         In which instants are shown and buckets begin.
+    simulated : bool
+        Told in every line of a table, so that it is not lost when tables are joined or files renamed.
     """
 
     span: Span
     units: dict[int, str]
     unit: str
     zone: ZoneInfo
+    simulated: bool
     newest_first: bool
     every: Every | None
 
@@ -199,7 +202,7 @@ async def csv_pieces(house: House, subject: Subject, label: str, limit: int | No
                 lines = list(_row_lines(rows, subject))
             else:
                 buckets, edge = await read_buckets(conn, subject, size, edge)
-                lines = list(_bucket_lines(buckets))
+                lines = list(_bucket_lines(buckets, subject))
         yield head + "".join(lines)
         head = ""
         if row_place is None and edge is None:
@@ -209,27 +212,33 @@ async def csv_pieces(house: House, subject: Subject, label: str, limit: int | No
 
 def _header(label: str, subject: Subject) -> str:
     if subject.every is None:
-        return csv_line(["at", "received_at", f"{label} [{subject.unit}]", "quality"])
+        return csv_line(["at", "received_at", f"{label} [{subject.unit}]", "quality", "simulated"])
     values = [f"{name} {label} [{subject.unit}]" for name in ("mean", "min", "max")]
-    return csv_line(["start", "end", "count", *values, "worst_quality"])
+    return csv_line(["start", "end", "count", *values, "worst_quality", "simulated"])
 
 
 def _row_lines(rows: Iterable[Reading], subject: Subject) -> Iterator[str]:
+    simulated = _truth(subject.simulated)
     for row in rows:
         value = subject.shown(row.series_id, row.value)
         at, received_at = subject.local(row.at).isoformat(), subject.local(row.received_at).isoformat()
-        yield f"{at},{received_at},{_number(value)},{row.quality}\r\n"
+        yield f"{at},{received_at},{_number(value)},{row.quality},{simulated}\r\n"
 
 
-def _bucket_lines(buckets: Iterable[Bucket]) -> Iterator[str]:
+def _bucket_lines(buckets: Iterable[Bucket], subject: Subject) -> Iterator[str]:
+    simulated = _truth(subject.simulated)
     for bucket in buckets:
         values = ",".join(_number(value) for value in (bucket.mean, bucket.min, bucket.max))
         start, end = bucket.start.isoformat(), bucket.end.isoformat()
-        yield f"{start},{end},{bucket.count},{values},{bucket.worst_quality}\r\n"
+        yield f"{start},{end},{bucket.count},{values},{bucket.worst_quality},{simulated}\r\n"
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else repr(value)
+
+
+def _truth(flag: bool) -> str:
+    return "true" if flag else "false"
 
 
 def csv_line(cells: Iterable[str]) -> str:

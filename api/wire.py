@@ -55,6 +55,10 @@ Line = Annotated[str, Meta(pattern=_LINE, max_length=200, examples=["南の畑"]
 Id4 = Annotated[int, Meta(ge=1, le=INT4, description="Its number.", examples=[17])]
 Id8 = Annotated[int, Meta(ge=1, le=INT8, description="Its number.", examples=[17])]
 At = Annotated[datetime, Meta(tz=True, examples=["2026-07-01T03:00:00Z"])]
+Simulated = Annotated[
+    bool,
+    Meta(description="Whether the device is a simulated one, and nothing was measured.", examples=[False]),
+]
 Count = Annotated[int, Meta(ge=0, examples=[288])]
 Cursor = Annotated[
     str,

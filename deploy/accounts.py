@@ -1,18 +1,25 @@
 """Keeps the broker's accounts equal to the database.
 
 A new device may publish within a second of its registration; a revoked one is disconnected within a second.
+
+A broker keeps messages only for a session that exists. At the first start of an installation there is none yet:
+what a device published before the gateway's first connection would be acknowledged and forgotten. So devices are
+let in once a gateway has subscribed; from then on its session outlives its absence.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from deploy.embedded.broker import replace_file
 from devices.credentials import render_acl_file, render_password_file
 from store.devices import broker_accounts, list_service_accounts
 from store.errors import DatabaseError, StoreUnavailable
+from store.heartbeats import list_beats
 from store.notifications import REGISTRY, listen
 from store.pool import open_pool
 
@@ -24,9 +31,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+LOOK_S = 0.2
+SERVICES = "chiiki-"
+"""How the names of services begin, and those of devices cannot."""
+
 
 async def keep_accounts(
-    database_url: str, password_file: Path, acl_file: Path, changed: Callable[[], None]
+    database_url: str,
+    password_file: Path,
+    acl_file: Path,
+    changed: Callable[[], None],
+    opened: asyncio.Event | None = None,
 ) -> None:
     """Render the broker's two files now and whenever the registry changes; runs until it is cancelled.
 
@@ -34,28 +49,84 @@ async def keep_accounts(
     ----------
     changed : Callable[[], None]
         Has the broker read the files again: called once at first, then after each change.
+    opened : asyncio.Event | None
+        Set once the broker lets devices in.
     """
-    first = True
     pool = await open_pool(database_url, process="accounts", max_size=1)
     try:
-        async with contextlib.aclosing(listen(database_url, REGISTRY, process="accounts")) as notices:
-            async for _ in notices:
-                try:
-                    if await render_accounts(pool, password_file, acl_file) or first:
-                        first = False
-                        changed()
-                except (DatabaseError, StoreUnavailable) as error:
-                    # The connection that listens is lost as well: it gives a notice once it is back.
-                    _log.warning("accounts not rendered, will be when the database is back: %s", error)
+        if not _lets_devices_in(password_file):
+            await _await_gateway(pool, password_file, acl_file, changed)
+        if opened is not None:
+            opened.set()
+        await _follow(database_url, pool, password_file, acl_file, changed)
     finally:
         await pool.close()
 
 
-async def render_accounts(pool: AsyncConnectionPool, password_file: Path, acl_file: Path) -> bool:
-    """Write both files from the database; tell whether either differs from before."""
+async def _follow(
+    database_url: str, pool: AsyncConnectionPool, password_file: Path, acl_file: Path, changed: Callable[[], None]
+) -> None:
+    first = True
+    async with contextlib.aclosing(listen(database_url, REGISTRY, process="accounts")) as notices:
+        async for _ in notices:
+            try:
+                if await render_accounts(pool, password_file, acl_file) or first:
+                    first = False
+                    changed()
+            except (DatabaseError, StoreUnavailable) as error:
+                # The connection that listens is lost as well: it gives a notice once it is back.
+                _log.warning("accounts not rendered, will be when the database is back: %s", error)
+
+
+def _lets_devices_in(password_file: Path) -> bool:
+    """Tell whether the broker had devices before: then a gateway's session is in its store."""
+    try:
+        lines = password_file.read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return any(not line.startswith(SERVICES) for line in lines if line)
+
+
+async def _await_gateway(
+    pool: AsyncConnectionPool, password_file: Path, acl_file: Path, changed: Callable[[], None]
+) -> None:
+    """Let only services in, until a gateway says that it is connected since."""
+    _log.info("devices are let in once a gateway has subscribed: start one")
+    told_at = None
+    while True:
+        try:
+            if await render_accounts(pool, password_file, acl_file, devices=False) or told_at is None:
+                told_at = time.monotonic()
+                changed()
+            if await _gateway_age_s(pool) < time.monotonic() - told_at:
+                return
+        except (DatabaseError, StoreUnavailable) as error:
+            _log.warning("waiting for the database: %s", error)
+        await asyncio.sleep(LOOK_S)
+
+
+async def _gateway_age_s(pool: AsyncConnectionPool) -> float:
+    """Return how long ago a gateway last said that it is connected, in seconds."""
+    async with pool.connection() as connection:
+        beats = await list_beats(connection)
+    return min((beat.age_s for beat in beats if beat.metrics.get("link_connected")), default=float("inf"))
+
+
+async def render_accounts(
+    pool: AsyncConnectionPool, password_file: Path, acl_file: Path, *, devices: bool = True
+) -> bool:
+    """Write both files from the database; tell whether either differs from before.
+
+    Parameters
+    ----------
+    devices : bool
+        Whether devices get in, or services only.
+    """
     async with pool.connection() as connection:
         accounts = await broker_accounts(connection)
         gateways = await list_service_accounts(connection)
+    if not devices:
+        accounts = {name: line for name, line in accounts.items() if name in gateways}
     # Rules first: between the two replacements nobody has more rights than before or after.
     rules_changed = _replace(acl_file, render_acl_file(gateways))
     return _replace(password_file, render_password_file(accounts)) or rules_changed

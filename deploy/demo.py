@@ -6,13 +6,17 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from deploy import state
+from deploy.demo_history import first_missing
 from deploy.errors import ServiceError
 from deploy.parts import PythonPart
 from deploy.probe import ask
 from devices.credentials import hash_password, new_password, new_token, token_digest
+from devices.simulator.run import Config, DeviceConfig
 from store.devices import add_device, restore_device, rotate_device
 from store.errors import StoreConflict
 from store.pool import open_pool
@@ -38,7 +42,7 @@ class DemoDevice:
     name: str
     lab: str
     site: str
-    role: str
+    role: Literal["farm-station", "echo-unit", "fish-sorter"]
     label: str
     seed: int
 
@@ -93,10 +97,12 @@ async def play(supervisor: Supervisor) -> dict[str, str]:
         async with pool.connection() as connection:
             passwords = await register(connection)
             tokens = await viewer_tokens(connection, folder / TOKENS)
+            devices = [await _simulated(connection, device, passwords[device.name]) for device in DEVICES]
     finally:
         await pool.close()
-    state.write_secret(folder / CONFIG, json.dumps(simulator_config(supervisor.mqtt_url, passwords)))
-    arguments = ["-m", "devices.simulator", str(folder / CONFIG), "--history-days", str(HISTORY_DAYS)]
+    config = Config(mqtt_url=supervisor.mqtt_url, devices=devices)
+    state.write_secret(folder / CONFIG, msgspec.json.encode(config).decode())
+    arguments = ["-m", "devices.simulator", str(folder / CONFIG)]
     simulator = PythonPart("simulator", arguments, state_dir=folder, environ={})
     await supervisor.add("simulator", simulator)
     await wait_visible(supervisor.settings.http_url, tokens)
@@ -155,13 +161,13 @@ def _kept_tokens(path: Path) -> dict[str, str]:
     return tokens
 
 
-def simulator_config(mqtt_url: str, passwords: dict[str, str]) -> dict[str, object]:
-    """Return the simulator's configuration; see `devices.simulator.run`."""
-    devices = [
-        {"name": d.name, "password": passwords[d.name], "role": d.role, "seed": d.seed, "site": d.site}
-        for d in DEVICES
-    ]
-    return {"mqtt_url": mqtt_url, "devices": devices}
+async def _simulated(connection: AsyncConnection, device: DemoDevice, password: str) -> DeviceConfig:
+    """Tell the simulator what the device is, and from when on the database lacks its samples."""
+    config = DeviceConfig(
+        name=device.name, password=password, role=device.role, seed=device.seed, site=device.site
+    )
+    missing_from = await first_missing(connection, config, history_days=HISTORY_DAYS, now=time.time())
+    return msgspec.structs.replace(config, history_from=missing_from)
 
 
 async def wait_visible(url: str, tokens: dict[str, str]) -> None:

@@ -39,6 +39,7 @@ class DeviceState(enum.StrEnum):
     LATE = "late"
     SILENT = "silent"
     NEVER = "never"
+    REVOKED = "revoked"
 
 
 class ClockEstimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +107,9 @@ def estimate_clock_offset(
     return ClockEstimate(offset_s=offset_s, state=state, hours=len(delays))
 
 
-def state_of(last_received_at: datetime | None, now: datetime, *, period_s: float) -> DeviceState:
+def state_of(
+    last_received_at: datetime | None, now: datetime, *, period_s: float, revoked: bool = False
+) -> DeviceState:
     """Tell from the last receipt whether a device is talking.
 
     Receipt counts, not device time: a device with a wrong clock or an old buffer is talking. What it cannot
@@ -120,7 +123,11 @@ def state_of(last_received_at: datetime | None, now: datetime, *, period_s: floa
         Aware.
     period_s : float
         The kind's usual time between two samples.
+    revoked : bool
+        Whether the device is cut off, which wins over all that it last said.
     """
+    if revoked:
+        return DeviceState.REVOKED
     if last_received_at is None:
         return DeviceState.NEVER
     quiet_s = (now - last_received_at).total_seconds()

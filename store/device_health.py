@@ -24,7 +24,7 @@ class DeviceRecord:
     Attributes
     ----------
     last_received_at : datetime | None
-        Receipt of its last stored or quarantined reading.
+        Receipt of its last reading, stored, duplicate or quarantined.
     min_delays_ms : list[int | None]
         Least delay per hour of receipt, last 24 hours.
     online : bool | None
@@ -55,14 +55,19 @@ class DeviceRecord:
 _RECORDS = """
 SELECT d.id, d.name, labs.slug AS lab, sites.slug AS site, d.kind, d.label, d.simulated, d.created_at,
        d.rotated_at, d.revoked_at, clock_timestamp() AS now,
-       GREATEST(latest.received_at, refused.seen_at) AS last_received_at, delays.min_delays_ms,
-       st.online, st.payload AS status, st.received_at AS status_at, opened.open_quarantine
+       GREATEST(latest.received_at, heard.heard_at, refused.seen_at) AS last_received_at,
+       delays.min_delays_ms, st.online, st.payload AS status, st.received_at AS status_at,
+       opened.open_quarantine
 FROM devices d JOIN labs ON labs.id = d.lab_id LEFT JOIN sites ON sites.id = d.site_id
 LEFT JOIN device_status st ON st.device_id = d.id
 CROSS JOIN LATERAL (
     SELECT max(l.received_at) AS received_at FROM series s JOIN series_latest l ON l.series_id = s.id
     WHERE s.device_id = d.id
 ) latest
+LEFT JOIN LATERAL (
+    SELECT g.heard_at FROM ledger g WHERE g.device_id = d.id AND g.heard_at IS NOT NULL
+    ORDER BY g.hour DESC LIMIT 1
+) heard ON true
 CROSS JOIN LATERAL (
     SELECT COALESCE(array_agg(g.min_delay_ms), '{}') AS min_delays_ms FROM ledger g
     WHERE g.device_id = d.id AND g.hour > now() - interval '1 day'
@@ -72,9 +77,12 @@ CROSS JOIN LATERAL (
         SELECT 1 FROM quarantine q WHERE q.device_id = d.id AND q.state = 'open' LIMIT %(counted)s
     ) counted
 ) opened
-LEFT JOIN LATERAL (
-    SELECT q.seen_at FROM quarantine q WHERE q.device_id = d.id ORDER BY q.id DESC LIMIT 1
-) refused ON true
+CROSS JOIN LATERAL (
+    SELECT max(seen_at) AS seen_at FROM (
+        SELECT q.seen_at FROM quarantine q WHERE q.device_id = d.id AND q.origin = 'mqtt'
+        ORDER BY q.id DESC LIMIT 100
+    ) newest
+) refused
 WHERE (%(lab)s::text IS NULL OR labs.slug = %(lab)s)
 """
 _SELECT_RECORDS = (

@@ -47,9 +47,9 @@ class Entries:
 
 _ADD_ENTRIES = """
 INSERT INTO ledger AS l (device_id, hour, messages, received, committed, duplicate, conflicting, quarantined,
-                         min_delay_ms)
+                         min_delay_ms, heard_at)
 SELECT device_id, hour, messages, received, committed, duplicate, conflicting, quarantined,
-       NULLIF(delay, 9223372036854775807)
+       NULLIF(delay, 9223372036854775807), CASE WHEN delay < 9223372036854775807 THEN now() END
 FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s)
      AS came (device_id, hour, messages, received, committed, duplicate, conflicting, quarantined, delay)
 ON CONFLICT (device_id, hour) DO UPDATE SET
@@ -59,7 +59,8 @@ ON CONFLICT (device_id, hour) DO UPDATE SET
     duplicate = l.duplicate + excluded.duplicate,
     conflicting = l.conflicting + excluded.conflicting,
     quarantined = l.quarantined + excluded.quarantined,
-    min_delay_ms = LEAST(l.min_delay_ms, excluded.min_delay_ms)
+    min_delay_ms = LEAST(l.min_delay_ms, excluded.min_delay_ms),
+    heard_at = GREATEST(l.heard_at, excluded.heard_at)
 """
 
 

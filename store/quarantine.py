@@ -96,15 +96,22 @@ def _int4s(numbers: list[int]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
-    """A row of quarantine; `device` is None where the sender is not registered, `sightings` counts all."""
+class Listed:
+    """A row of quarantine without its payload; `device` is None where the sender is not registered.
+
+    Attributes
+    ----------
+    sightings : int
+        How often it was seen and not replayed yet.
+    """
 
     id: int
     device_id: int
     device: str | None
     lab: str | None
+    simulated: bool
     topic: str
-    payload: bytes
+    size_bytes: int
     origin: str
     reason: str
     detail: str
@@ -118,16 +125,26 @@ class Quarantined:
     outcome: dict[str, Any] | None
 
 
-_ROWS = """
-SELECT q.id, q.device_id, d.name AS device, labs.slug AS lab, q.topic, q.payload, q.origin, q.reason,
-       q.detail, q.rejected, q.readings, q.received_at, q.seen_at, q.state, q.replayed_at, q.outcome,
-       COALESCE((
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined(Listed):
+    """A row of quarantine with its payload."""
+
+    payload: bytes
+
+
+_COLUMNS = """
+SELECT q.id, q.device_id, d.name AS device, labs.slug AS lab, COALESCE(d.simulated, false) AS simulated,
+       q.topic, octet_length(q.payload) AS size_bytes, q.origin, q.reason, q.detail, q.rejected, q.readings,
+       q.received_at, q.seen_at, q.state, q.replayed_at, q.outcome, COALESCE((
            SELECT sum(pending)::int8 FROM quarantine_sightings s WHERE s.quarantine_id = q.id
-       ), 0) AS sightings
+       ), 0) AS sightings"""
+_TABLES = """
 FROM quarantine q LEFT JOIN devices d ON d.id = q.device_id LEFT JOIN labs ON labs.id = d.lab_id
 """
+_ROWS = _COLUMNS + ", q.payload" + _TABLES
 _LIST = (
-    _ROWS
+    _COLUMNS
+    + _TABLES
     + """
 WHERE (%(lab)s::text IS NULL OR labs.slug = %(lab)s) AND (%(device)s::text IS NULL OR d.name = %(device)s)
   AND (%(state)s::text IS NULL OR q.state = %(state)s) AND (%(reason)s::text IS NULL OR q.reason = %(reason)s)
@@ -146,8 +163,8 @@ async def list_quarantine(
     reason: str | None = None,
     before: int | None = None,
     limit: int = 100,
-) -> list[Quarantined]:
-    """List rows, newest first; the next page begins `before` the last id of this one.
+) -> list[Listed]:
+    """List rows without their payloads, newest first; the next page begins `before` the last id of this one.
 
     Parameters
     ----------
@@ -162,7 +179,7 @@ async def list_quarantine(
         "before": before,
         "limit": limit,
     }
-    return await fetch_all(conn, Quarantined, _LIST, parameters)
+    return await fetch_all(conn, Listed, _LIST, parameters)
 
 
 _GET = _ROWS + "WHERE q.id = %(id)s AND (%(lab)s::text IS NULL OR labs.slug = %(lab)s)"

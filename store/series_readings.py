@@ -31,12 +31,15 @@ class SeriesView:
     ----------
     unit : str
         In which the values are stored.
+    simulated : bool
+        Whether the device is a simulated one.
     timezone : str | None
         Of the device's site; None where it stands at none.
     """
 
     id: int
     device: str
+    simulated: bool
     lab: str
     quantity: str
     position: str
@@ -108,7 +111,7 @@ class Summary(NamedTuple):
 HUGE_SCALE: Final = 2.0**64
 
 _SERIES = """
-SELECT s.id, d.name AS device, labs.slug AS lab, s.quantity, s.position, s.unit, sites.timezone
+SELECT s.id, d.name AS device, d.simulated, labs.slug AS lab, s.quantity, s.position, s.unit, sites.timezone
 FROM series s JOIN devices d ON d.id = s.device_id JOIN labs ON labs.id = d.lab_id
 LEFT JOIN sites ON sites.id = d.site_id
 WHERE (%(lab)s::text IS NULL OR labs.slug = %(lab)s)
@@ -263,7 +266,7 @@ class Latest:
 
 
 _SELECT_LATEST = """
-SELECT s.id, d.name, labs.slug, s.quantity, s.position, s.unit, sites.timezone,
+SELECT s.id, d.name, d.simulated, labs.slug, s.quantity, s.position, s.unit, sites.timezone,
        n.at, n.received_at, n.value, n.quality, l.at, l.received_at, l.value, l.quality
 FROM series s JOIN devices d ON d.id = s.device_id JOIN labs ON labs.id = d.lab_id
 LEFT JOIN sites ON sites.id = d.site_id

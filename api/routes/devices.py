@@ -10,7 +10,20 @@ from api.cursors import cut, question, read_cursor
 from api.house import House
 from api.operations import PREFIX, Call, Created, Routes
 from api.problems import FieldError, Problem
-from api.wire import At, Cursor, DeviceName, DevicePath, LabSlug, Limit, Line, Nothing, Page, SiteSlug, Slug
+from api.wire import (
+    At,
+    Cursor,
+    DeviceName,
+    DevicePath,
+    LabSlug,
+    Limit,
+    Line,
+    Nothing,
+    Page,
+    Simulated,
+    SiteSlug,
+    Slug,
+)
 from devices.credentials import hash_password, new_password
 from devices.errors import NameRuleError
 from devices.health import ClockEstimate, DeviceState, estimate_clock_offset, state_of
@@ -53,8 +66,16 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
 
     state: DeviceState
     last_received_at: At | None
-    clock: ClockEstimate | None
-    online: Annotated[bool | None, Meta(description="What its status message or last will said.")]
+    clock: Annotated[
+        ClockEstimate | None,
+        Meta(
+            description="Of the last 24 hours; `offset_s`: true time minus device time. null: nothing came."
+        ),
+    ]
+    online: Annotated[
+        bool | None,
+        Meta(description="What its status message or last will said; false for a revoked device."),
+    ]
     status: Annotated[dict[str, Any] | None, Meta(description="Its last status message.")]
     status_at: At | None
     open_quarantine: Annotated[int, Meta(ge=0, description="Open quarantined messages; 1000: or more.")]
@@ -68,7 +89,7 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     site: SiteSlug | None
     kind: Annotated[str, Meta(examples=["farm-station"])]
     label: Line
-    simulated: bool
+    simulated: Simulated
     created_at: At
     rotated_at: At | None
     revoked_at: At | None
@@ -108,11 +129,12 @@ def _health(record: DeviceRecord, house: House) -> DeviceHealth:
     kind = house.kinds.get(record.kind)
     period_s = kind.period_s if kind else _UNKNOWN_PERIOD_S
     tolerance_s = kind.clock_tolerance_s if kind else _UNKNOWN_TOLERANCE_S
+    revoked = record.revoked_at is not None
     return DeviceHealth(
-        state=state_of(record.last_received_at, record.now, period_s=period_s),
+        state=state_of(record.last_received_at, record.now, period_s=period_s, revoked=revoked),
         last_received_at=record.last_received_at,
         clock=estimate_clock_offset(record.min_delays_ms, period_s=period_s, tolerance_s=tolerance_s),
-        online=record.online,
+        online=False if revoked else record.online,
         status=record.status,
         status_at=record.status_at,
         open_quarantine=record.open_quarantine,

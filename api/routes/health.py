@@ -1,18 +1,22 @@
 """Is it alive, is it ready, what does it count, and how is it described."""
 
 import asyncio
-from typing import Annotated, Literal
+import logging
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from api.beats import beat_lines
 from api.house import House
-from api.metrics import MEDIA, family, flatten, sort_of
+from api.metrics import MEDIA, family
 from api.operations import Call, Document, Routes, Text, Unready
 from api.wire import At, Nothing
-from store.errors import DatabaseError, StoreError
+from store.errors import DatabaseError, StoreError, StoreUnavailable
 from store.heartbeats import Heartbeat, list_beats
 from store.migrate import check
+
+log = logging.getLogger(__name__)
 
 routes = Routes("health", prefix="")
 
@@ -55,17 +59,22 @@ async def get_ready(call: Call[Nothing, Nothing, Nothing]) -> Ready | Unready[Re
     return state if state.ready else Unready(state)
 
 
+_AWAY: Final = "it does not answer; this process's log says why"
+"""All that a caller without a token is told: what the driver says names hosts and users."""
+
+
 async def _state(house: House) -> Ready:
     settings = house.settings
     try:
         beats = await _beats(house)
         schema = await asyncio.to_thread(check, settings.database_url)
-    except (DatabaseError, StoreError, TimeoutError) as error:
+    except (DatabaseError, StoreUnavailable, TimeoutError) as error:
+        log.warning("not ready: %s", _line(error))
+        return _report([f"database: {_AWAY}"], database=False)
+    except StoreError as error:
         return _report([f"database: {_line(error)}"], database=False)
     missing = [f"migration {name}: run ./chiiki migrate" for name in schema.pending]
-    gateways = [
-        _gateway(beat, settings.gateway_stale_s) for beat in beats if beat.process.startswith("gateway")
-    ]
+    gateways = [_gateway(beat, settings.gateway_stale_s) for beat in beats]
     if settings.gateway_needed and not any(gateway.alive for gateway in gateways):
         missing.append(
             f"gateway: none has reported within {settings.gateway_stale_s:g} s; start ./chiiki gateway"
@@ -113,36 +122,24 @@ async def get_metrics(call: Call[Nothing, Nothing, Nothing]) -> Text:
         lines += family("chiiki_database_up", "gauge", "Whether the database answers.", [({}, 0)])
     else:
         lines += family("chiiki_database_up", "gauge", "Whether the database answers.", [({}, 1)])
-        lines += _beat_lines(beats, house.settings.gateway_stale_s)
+        lines += beat_lines(beats, house.settings.gateway_stale_s)
     return Text("\n".join(lines) + "\n", MEDIA)
+
+
+_POOL: Final = {
+    "pool_size": "Connections to the database.",
+    "pool_available": "Connections to the database that are free.",
+    "requests_waiting": "Requests that wait for a connection.",
+}
 
 
 def _pool_lines(house: House) -> list[str]:
     stats = house.pool.get_stats()
-    shown = ("pool_size", "pool_available", "requests_waiting")
     return [
         line
-        for name in shown
-        for line in family(f"chiiki_api_{name}", "gauge", "", [({}, float(stats.get(name, 0)))])
+        for name, explanation in _POOL.items()
+        for line in family(f"chiiki_api_{name}", "gauge", explanation, [({}, float(stats.get(name, 0)))])
     ]
-
-
-def _beat_lines(beats: list[Heartbeat], stale_s: float) -> list[str]:
-    """Write the age of every process's last report, and the report itself while it is fresh."""
-    ages = [({"process": beat.process}, beat.age_s) for beat in beats]
-    lines = list(family("chiiki_process_beat_age_seconds", "gauge", "Since a process last reported.", ages))
-    samples: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for beat in (beat for beat in beats if beat.age_s <= stale_s):
-        for name, value in flatten(beat.metrics, f"chiiki_{_noun(beat.process)}_"):
-            samples.setdefault(name, []).append(({"process": beat.process}, value))
-    for name in sorted(samples):
-        lines += family(name, sort_of(name), "", samples[name])
-    return lines
-
-
-def _noun(process: str) -> str:
-    """Return what several processes of a sort share: ``gateway`` of ``gateway-1``."""
-    return process.rstrip("-0123456789").replace("-", "_")
 
 
 @routes.get("/api/v1/openapi.json", least=None, ja="このAPIの記述（OpenAPI 3.1）", needs_store=False)

@@ -13,8 +13,8 @@ from api.cursors import question, read_cursor, write_cursor
 from api.instants import DEFAULT_ZONE, read_every, read_span, read_zone
 from api.operations import Call, Routes
 from api.readings import Microseconds, from_microseconds, to_microseconds
-from api.wire import At, Count, Cursor, DeviceName, DevicePath, Instant, Limit, Next, Nothing, Zone
-from devices.model import UNREGISTERED
+from api.wire import At, Count, Cursor, DeviceName, DevicePath, Instant, Limit, Next, Nothing, Simulated, Zone
+from devices.model import UNREGISTERED, Device
 from store.devices import get_device
 from store.ledger_pages import Counts, Hours, first_hour, list_between, list_hours, total
 from store.pool import AsyncConnection
@@ -65,6 +65,7 @@ class LedgerPage(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     device: DeviceName | None
+    simulated: Simulated
     timezone: Zone
     every: str
     total: Tally
@@ -77,16 +78,17 @@ class LedgerPage(msgspec.Struct, frozen=True, kw_only=True):
 async def get_ledger(call: Call[DevicePath, LedgerQuery, Nothing]) -> LedgerPage:
     """Account for what a device has sent."""
     device = await get_device(call.conn, call.path.device, call.principal.lab)
-    return await _read(call.conn, call.query, device.id, device.name)
+    return await _read(call.conn, call.query, device)
 
 
 @routes.get("/ledger/unregistered", least=Role.OPERATOR, ja="未登録の送信元の受信台帳")
 async def get_unregistered_ledger(call: Call[Nothing, LedgerQuery, Nothing]) -> LedgerPage:
     """Account for what senders have sent that are not registered."""
-    return await _read(call.conn, call.query, UNREGISTERED, None)
+    return await _read(call.conn, call.query, None)
 
 
-async def _read(conn: AsyncConnection, query: LedgerQuery, device_id: int, name: str | None) -> LedgerPage:
+async def _read(conn: AsyncConnection, query: LedgerQuery, device: Device | None) -> LedgerPage:
+    device_id = UNREGISTERED if device is None else device.id
     zone = read_zone(query.tz or DEFAULT_ZONE)
     begin, end = read_span(query.from_, query.to, zone)
     counts = await total(conn, Hours(device_id=device_id, begin=begin, end=end))
@@ -96,7 +98,8 @@ async def _read(conn: AsyncConnection, query: LedgerQuery, device_id: int, name:
     hours = Hours(device_id=device_id, begin=begin, end=end)
     entries, next_at = await _read_part(conn, query, hours, zone)
     return LedgerPage(
-        device=name,
+        device=None if device is None else device.name,
+        simulated=device is not None and device.simulated,
         timezone=zone.key,
         every=query.every,
         total=Tally(**_numbers(counts)),

@@ -9,9 +9,9 @@ from msgspec import Meta
 from api.auth import Role
 from api.cursors import cut, question, read_cursor
 from api.operations import PREFIX, Accepted, Call, Routes
-from api.wire import At, Count, Cursor, DeviceName, Id8, LabSlug, Nothing, Page
+from api.wire import At, Count, Cursor, DeviceName, Id8, LabSlug, Nothing, Page, Simulated
 from store.devices import get_device
-from store.quarantine import Quarantined, get_quarantine, list_quarantine
+from store.quarantine import Listed, get_quarantine, list_quarantine
 from store.requests import Request, add_request, get_request
 
 routes = Routes("quarantine")
@@ -62,6 +62,7 @@ class QuarantineView(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Id8
     device: DeviceName | None
+    simulated: Simulated
     lab: LabSlug | None
     topic: Annotated[str, Meta(examples=["chiiki/v1/shihoro-farm-1/up/readings"])]
     origin: Annotated[str, Meta(examples=["mqtt"])]
@@ -98,9 +99,8 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     outcome: dict[str, Any] | None
 
 
-def _fields(row: Quarantined) -> dict[str, Any]:
-    shared = {name: getattr(row, name) for name in QuarantineView.__struct_fields__ if name != "size_bytes"}
-    return shared | {"size_bytes": len(row.payload)}
+def _fields(row: Listed) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in QuarantineView.__struct_fields__}
 
 
 def _payload(raw: bytes) -> tuple[str, Literal["text", "base64"]]:

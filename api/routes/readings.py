@@ -34,6 +34,7 @@ from api.wire import (
     Nothing,
     Position,
     QuantityName,
+    Simulated,
     Zone,
 )
 from devices.quantities import QUANTITIES
@@ -103,6 +104,7 @@ class ReadingsPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page of readings, by device time; instants carry the offset of `timezone`."""
 
     device: DeviceName
+    simulated: Simulated
     quantity: QuantityName
     position: Position
     series: list[Id4]
@@ -116,6 +118,7 @@ class BucketsPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page of buckets; instants carry the offset of `timezone`."""
 
     device: DeviceName
+    simulated: Simulated
     quantity: QuantityName
     position: Position
     series: list[Id4]
@@ -130,12 +133,18 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """What the readings belong to."""
 
     device: str
+    simulated: bool
     quantity: str
     position: str
 
     def label(self) -> str:
         """Return the name of the channel as in messages."""
         return f"{self.quantity}@{self.position}" if self.position else self.quantity
+
+    def file_name(self) -> str:
+        """Return a name for a table, of letters that a header and a disk take."""
+        parts = ("simulated" if self.simulated else "", self.device, self.quantity, self.position)
+        return "-".join(filter(None, parts)) + ".csv"
 
 
 @routes.get("/series/{series}/readings", least=Role.VIEWER, ja="系列の測定値")
@@ -147,7 +156,12 @@ async def get_series_readings(
     Pages stay right while readings arrive: what was shown is neither shifted nor repeated.
     """
     series = await find_series(call.conn, call.path.series, call.principal.lab)
-    channel = Channel(device=series.device, quantity=series.quantity, position=series.position)
+    channel = Channel(
+        device=series.device,
+        simulated=series.simulated,
+        quantity=series.quantity,
+        position=series.position,
+    )
     return await _answer(call, call.query, channel, [series])
 
 
@@ -165,7 +179,9 @@ async def get_device_readings(
     found = await series_of(
         call.conn, device.name, lab=call.principal.lab, quantity=query.quantity, position=query.position
     )
-    channel = Channel(device=device.name, quantity=query.quantity, position=query.position)
+    channel = Channel(
+        device=device.name, simulated=device.simulated, quantity=query.quantity, position=query.position
+    )
     return await _answer(call, query, channel, found)
 
 
@@ -179,8 +195,7 @@ async def _answer(
     if query.format == "csv":
         if query.cursor is not None:
             raise invalid_parameter("cursor", "a CSV has no pages; leave it out")
-        name = "-".join(filter(None, (channel.device, channel.quantity, channel.position)))
-        return Csv(f"{name}.csv", csv_pieces(call.house, subject, channel.label(), query.limit))
+        return Csv(channel.file_name(), csv_pieces(call.house, subject, channel.label(), query.limit))
     if subject.every is not None:
         return await _buckets_page(call, query, channel, subject)
     return await _readings_page(call, query, channel, subject)
@@ -194,6 +209,7 @@ def _subject(query: ReadingsQuery, channel: Channel, found: list[SeriesView]) ->
         units={series.id: series.unit for series in found},
         unit=_unit(query, channel, found),
         zone=zone,
+        simulated=channel.simulated,
         newest_first=query.order == "desc",
         every=read_every(query.every) if query.every is not None else None,
     )
@@ -227,6 +243,7 @@ async def _readings_page(
     rows, last = await read_rows(call.conn, subject, query.limit or DEFAULT_LIMIT, after)
     return ReadingsPage(
         device=channel.device,
+        simulated=channel.simulated,
         quantity=channel.quantity,
         position=channel.position,
         series=list(subject.span.series),
@@ -258,6 +275,7 @@ async def _buckets_page(
     buckets, edge = await read_buckets(call.conn, subject, query.limit or DEFAULT_LIMIT, after)
     return BucketsPage(
         device=channel.device,
+        simulated=channel.simulated,
         quantity=channel.quantity,
         position=channel.position,
         series=list(subject.span.series),

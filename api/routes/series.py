@@ -22,6 +22,7 @@ from api.wire import (
     Page,
     Position,
     QuantityName,
+    Simulated,
 )
 from store.devices import get_device
 from store.labs import find_lab
@@ -52,6 +53,7 @@ class SeriesShown(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Id4
     device: DeviceName
+    simulated: Simulated
     lab: LabSlug
     quantity: QuantityName
     position: Position
@@ -97,6 +99,7 @@ def view(series: SeriesView) -> SeriesShown:
     return SeriesShown(
         id=series.id,
         device=series.device,
+        simulated=series.simulated,
         lab=series.lab,
         quantity=series.quantity,
         position=series.position,

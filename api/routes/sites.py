@@ -13,8 +13,7 @@ from api.problems import FieldError, Problem
 from api.wire import Id4, LabPath, LabSlug, Line, Nothing, Page, PageQuery, SiteSlug
 from devices.geometry import GeometryError, check_polygon, check_position, check_timezone
 from store.labs import find_lab
-from store.site_changes import change_site
-from store.sites import Site, add_site, find_site, list_sites
+from store.sites import Site, add_site, change_site, find_site, list_sites
 
 routes = Routes("sites")
 

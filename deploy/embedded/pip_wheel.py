@@ -1,14 +1,19 @@
-"""Fetches pip for a Python that has none: ``python -m deploy.embedded.pip_wheel`` prints the path of a wheel.
+"""Fetches pip for a Python that has none, and runs it: ``python -m deploy.embedded.pip_wheel``.
 
-Runs before there is an environment, so with nothing but the standard library.
+Without arguments it prints the path of a wheel; with such a path and more, pip gets the rest. Runs before there
+is an environment, so with nothing but the standard library.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
 import shutil
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
+from typing import Any
 
 from deploy.embedded.apt import Apt
 from deploy.embedded.places import cache_dir, require_space
@@ -16,6 +21,7 @@ from deploy.errors import DeployError, ProvisionError
 
 PACKAGE = "python3-pip-whl"
 WHEELS = "usr/share/python-wheels"
+AUTHORITIES = "pip/_vendor/certifi/cacert.pem"
 SPACE = 200_000_000
 
 
@@ -39,8 +45,32 @@ def fetch(cache: Path) -> Path:
     raise ProvisionError(f"Debian's package {PACKAGE} has no wheel of pip in it")
 
 
-def main() -> int:
-    """Print the wheel's path; return the exit code."""
+def run(wheel: Path, arguments: list[str]) -> int:
+    """Run pip out of its wheel; return its exit code.
+
+    Debian's pip trusts the authorities of the package ca-certificates and does not even start without it. Where
+    it is missing, those serve that pip itself brings along.
+    """
+    sys.path.insert(0, str(wheel))
+    certifi: Any = importlib.import_module("pip._vendor.certifi.core")
+    if not Path(getattr(certifi, "DEBIAN_CA_CERTS_PATH", wheel)).exists():
+        certifi.DEBIAN_CA_CERTS_PATH = str(_authorities(wheel))
+    code: int = importlib.import_module("pip._internal.cli.main").main(arguments)
+    return code
+
+
+def _authorities(wheel: Path) -> Path:
+    path = wheel.with_name("cacert.pem")
+    scratch = wheel.with_name(f".cacert-{os.getpid()}.pem")
+    with zipfile.ZipFile(wheel) as packed:
+        scratch.write_bytes(packed.read(AUTHORITIES))
+    return scratch.replace(path)
+
+
+def main(arguments: list[str]) -> int:
+    """Print the wheel's path, or run pip; return the exit code."""
+    if arguments:
+        return run(Path(arguments[0]), arguments[1:])
     try:
         print(fetch(cache_dir()))  # noqa: T201
     except (DeployError, OSError) as error:
@@ -50,4 +80,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

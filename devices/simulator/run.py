@@ -13,7 +13,8 @@ The configuration is JSON::
 
 ``role`` is farm-station, echo-unit or fish-sorter, as the device's kind. ``site`` (farm stations of one site
 share its weather), ``seed`` and ``history_days`` are optional; fish units send at most 30 days of history
-unless told otherwise, since they measure each minute. A device with ``"simple": true`` has no buffer: it
+unless told otherwise, since they measure each minute. ``history_from`` (Unix seconds) goes before all days: for
+a device whose older samples are known to have arrived. A device with ``"simple": true`` has no buffer: it
 sends neither boot nor number.
 
 The history goes out in columns of 60 samples, as from a device that was offline and now empties its buffer;
@@ -61,6 +62,7 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     seed: int = 0
     site: str = ""
     history_days: float | None = None
+    history_from: float | None = None
     simple: bool = False
 
 
@@ -124,11 +126,7 @@ class _Play:
         outbox = SimpleOutbox() if device.simple else Outbox(boot=secrets.token_hex(8))
         self.device = VirtualDevice(broker, device.name, device.password, outbox)
         self._feed = make_feed(device)
-        if device.history_days is not None:
-            history_days = device.history_days
-        elif device.role != "farm-station":
-            history_days = min(history_days, FISH_HISTORY_DAYS)
-        self._next_s = int(min(now - history_days * DAY_S, live_from))
+        self._next_s = int(min(history_start(device, history_days, now), live_from))
         self._live_from = int(live_from)
 
     def send_history(self, stop: threading.Event) -> None:
@@ -150,6 +148,17 @@ class _Play:
             values = {key: float(column[n]) for key, column in columns.values.items()}
             self.device.record({"at": at_s * 1_000, "values": values})
         self._next_s = end_s
+
+
+def history_start(device: DeviceConfig, history_days: float, now: float) -> float:
+    """Return the instant at which the device's history begins; all in Unix seconds but the days."""
+    if device.history_from is not None:
+        return device.history_from
+    if device.history_days is not None:
+        history_days = device.history_days
+    elif device.role != "farm-station":
+        history_days = min(history_days, FISH_HISTORY_DAYS)
+    return now - history_days * DAY_S
 
 
 def make_feed(device: DeviceConfig) -> Feed:

@@ -129,10 +129,12 @@ class System:
         )
         return {row.pop("name"): row for row in rows}
 
-    async def wait_received(self, readings: int, deadline_s: float = 120.0) -> dict[str, int]:
+    async def wait_received(
+        self, readings: int, deadline_s: float = 120.0, column: str = "received"
+    ) -> dict[str, int]:
         """Wait until so many readings are in the ledger; what is missing then is told."""
         end_at = time.monotonic() + deadline_s
-        while (totals := await asyncio.to_thread(self.totals))["received"] < readings:
+        while (totals := await asyncio.to_thread(self.totals))[column] < readings:
             assert time.monotonic() < end_at, f"after {deadline_s:.0f} s only {totals} of {readings} readings"
             await asyncio.sleep(0.2)
         return totals

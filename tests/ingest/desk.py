@@ -16,7 +16,7 @@ from ingest.registry import Registry
 from ingest.replay import replay
 from ingest.write import Scribe
 from store.devices import add_device
-from store.quarantine import list_quarantine, open_ids
+from store.quarantine import get_quarantine, list_quarantine, open_ids
 
 if TYPE_CHECKING:
     from devices.model import Device
@@ -105,7 +105,8 @@ class Desk:
 
     async def quarantine(self, **filters: Any) -> list[Quarantined]:
         async with self.pool.connection() as conn:
-            return (await list_quarantine(conn, **filters))[::-1]
+            rows = await list_quarantine(conn, **filters)
+            return [await get_quarantine(conn, row.id) for row in rows[::-1]]
 
     async def replay(self) -> dict[str, int]:
         async with self.pool.connection() as conn:

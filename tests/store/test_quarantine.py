@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from store.batches import transaction
 from store.devices import add_device
 from store.errors import StoreMissing
 from store.quarantine import (
+    Listed,
     Refusal,
     add_refusals,
     close_replayed,
@@ -52,8 +54,11 @@ async def add(pool, *refusals: Refusal) -> None:
 async def test_a_message_is_kept_as_it_came(pool, device):
     await add(pool, refusal(1, device.id, rejected=[0, 3], readings=2), refusal(2))
     async with pool.connection() as conn:
-        second, first = await list_quarantine(conn)
-        assert await get_quarantine(conn, first.id) == first
+        second, listed = await list_quarantine(conn)
+        first = await get_quarantine(conn, listed.id)
+    shared = [field.name for field in fields(Listed)]
+    assert [getattr(first, name) for name in shared] == [getattr(listed, name) for name in shared]
+    assert (listed.size_bytes, hasattr(listed, "payload")) == (len(first.payload), False)
     assert (first.device, first.lab, first.payload, first.detail) == (
         "north-1",
         "shihoro",
