@@ -17,7 +17,7 @@ DEVICE = os.environ.get("DEVICE", "my-station")
 PASSWORD = os.environ.get("PASSWORD", "")
 PERIOD_S = float(os.environ.get("PERIOD_S", "60"))
 COUNT = int(os.environ.get("COUNT", "0"))  # how many samples to take; 0: for ever
-RESEND_S = 20.0  # what is not committed by then is sent again
+RESEND_S = float(os.environ.get("RESEND_S", "20"))  # what is not committed by then is sent again
 WINDOW = 200  # messages on their way at once
 
 
@@ -52,7 +52,7 @@ def forget(client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> 
 
 
 def send(client: mqtt.Client) -> None:
-    """Send what was never sent, and again what was not committed in time."""
+    """Send what was never sent, and again what was not committed in time; oldest first."""
     now = time.monotonic()
     waiting = disk.execute("SELECT boot, seq, body FROM unsent ORDER BY rowid LIMIT ?", (WINDOW,)).fetchall()
     for old_boot, number, body in waiting:
@@ -63,16 +63,20 @@ def send(client: mqtt.Client) -> None:
 
 def connected(client: mqtt.Client, userdata: object, flags: object, reason: object, props: object) -> None:
     """After every connect: listen for `committed`, and ask how far the database is."""
+    if reason.is_failure:
+        print(f"the broker at {BROKER} does not let {DEVICE} in: {reason}")
+        return
     sent_at.clear()  # the broker may have lost what it acknowledged
     client.subscribe(f"chiiki/v1/{DEVICE}/down/committed", qos=1)
     status = {"online": True, "boot": boot, "ask": "committed"}
     client.publish(f"chiiki/v1/{DEVICE}/up/status", json.dumps(status), qos=1, retain=True)
 
 
-def connect() -> mqtt.Client:
-    """Make the client; nothing is sent before the loop below runs."""
+def make_client() -> mqtt.Client:
+    """Make the client; the loop below connects it."""
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=DEVICE)
     client.username_pw_set(DEVICE, PASSWORD)
+    # client.tls_set()  # where the broker speaks TLS, which it must outside of this machine
     client.will_set(f"chiiki/v1/{DEVICE}/up/status", json.dumps({"online": False}), qos=1, retain=True)
     client.on_connect, client.on_message = connected, forget
     host, _, port = BROKER.partition(":")
@@ -84,16 +88,16 @@ def unsent() -> int:
     return int(disk.execute("SELECT count(*) FROM unsent").fetchone()[0])
 
 
-client = connect()
+client = make_client()
 next_at = time.monotonic()
 while COUNT == 0 or seq < COUNT or unsent():
     if time.monotonic() >= next_at and (COUNT == 0 or seq < COUNT):
         keep(measure())
-        next_at += PERIOD_S
+        next_at = time.monotonic() + PERIOD_S
     if client.is_connected():
         send(client)
-    if client.loop(timeout=0.2) != mqtt.MQTT_ERR_SUCCESS:
-        time.sleep(1)
+    if client.loop(timeout=min(0.2, PERIOD_S)) != mqtt.MQTT_ERR_SUCCESS:
+        time.sleep(min(1, PERIOD_S))
         try:
             client.reconnect()
         except OSError as problem:
