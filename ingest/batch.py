@@ -120,21 +120,24 @@ class Sheet:
         return [(self.chunks[chunk], owner, place) for chunk, owner, place in found]
 
     def meets(self, other: Sheet) -> bool:
-        """Tell whether two sheets have a key in common: then which came first decides, and one must wait."""
-        mine, theirs = self.rows, other.rows
-        if not len(mine) or not len(theirs):
-            return False
-        inside = (theirs.at >= mine.at.min()) & (theirs.at <= mine.at.max())
-        both = np.isin(theirs.series[inside], mine.series)
-        if not both.any():
-            return False
-        keys = [pack_keys(rows) for rows in (mine, theirs.take(np.flatnonzero(inside)[both]))]
-        return bool(np.isin(keys[1], keys[0]).any())
+        """Tell whether two sheets may have a key in common: then which came first decides, and one must wait.
 
+        Looks at the time that each series spans: sheets of live readings follow each other.
+        """
+        mine, theirs = self._spans(), other._spans()
+        _, i, k = np.intersect1d(mine[0], theirs[0], assume_unique=True, return_indices=True)
+        return bool(((mine[1][i] <= theirs[2][k]) & (theirs[1][k] <= mine[2][i])).any())
 
-def pack_keys(rows: Rows) -> NDArray[np.complex128]:
-    """Make one comparable number of each key (series, at); exact, since both fit a double."""
-    return rows.series + 1j * rows.at
+    def _spans(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+        """Give each series once, its first and its last time."""
+        series, at = self.rows.series, self.rows.at
+        last = (
+            np.flatnonzero(np.append(series[1:] != series[:-1], True))
+            if len(series)
+            else np.zeros(0, np.intp)
+        )
+        first = np.concatenate(([0], last[:-1] + 1)) if len(series) else last
+        return series[last], at[first], at[last]
 
 
 def seal(chunks: Sequence[Chunk], slots: NDArray[Any]) -> Sheet:
