@@ -1,6 +1,7 @@
 """The application: operations, middlewares, reference page; and the process that serves it."""
 
 import asyncio
+import contextlib
 import functools
 import logging
 import ssl
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from api.dispatch import handler_of
 from api.house import HOUSE, House
+from api.listener import listen
 from api.observe import answer_preflight, observe, set_headers
 from api.openapi import describe
 from api.operations import Operation
@@ -76,15 +78,14 @@ async def serve(settings: ApiSettings, stop: asyncio.Event) -> None:
     try:
         runner = web.AppRunner(
             make_app(pool, settings),
-            access_log=None,
             shutdown_timeout=settings.shutdown_s,
             handler_cancellation=True,
         )
         await runner.setup()
         try:
-            await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls).start()
-            log.info("%s://%s:%d", "https" if tls else "http", settings.host, settings.port)
-            await stop.wait()
+            with contextlib.closing(await listen(runner, settings.host, settings.port, tls)):
+                log.info("%s://%s:%d", "https" if tls else "http", settings.host, settings.port)
+                await stop.wait()
         finally:
             await runner.cleanup()
     finally:

@@ -2,15 +2,16 @@
 
 A new device may publish within a second of its registration; a revoked one is disconnected within a second.
 
-A broker keeps messages only for a session that exists. At the first start of an installation there is none yet:
-what a device published before the gateway's first connection would be acknowledged and forgotten. So devices are
-let in once a gateway has subscribed; from then on its session outlives its absence.
+A broker keeps messages only for a session that exists. At the first start of an installation there is none
+yet: what a device published before the gateway's first connection would be acknowledged and forgotten. So
+devices are let in once a gateway has subscribed; from then on its session outlives its absence.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -24,14 +25,18 @@ from store.notifications import REGISTRY, listen
 from store.pool import open_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from store.pool import AsyncConnectionPool
 
+    Render = Callable[[], Awaitable[bool]]
+
 _log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
+AGAIN_S = 5.0
+"""Until a gateway is there, the broker is told this often: while it starts, it may miss a signal."""
 SERVICES = "chiiki-"
 """How the names of services begin, and those of devices cannot."""
 
@@ -53,29 +58,31 @@ async def keep_accounts(
         Set once the broker lets devices in.
     """
     pool = await open_pool(database_url, process="accounts", max_size=1)
+    render = functools.partial(render_accounts, pool, password_file, acl_file)
     try:
         if not _lets_devices_in(password_file):
-            await _await_gateway(pool, password_file, acl_file, changed)
-        if opened is not None:
-            opened.set()
-        await _follow(database_url, pool, password_file, acl_file, changed)
+            await _await_gateway(pool, functools.partial(render, devices=False), changed)
+        async for _ in _follow(database_url, render, changed):
+            if opened is not None:
+                opened.set()
     finally:
         await pool.close()
 
 
-async def _follow(
-    database_url: str, pool: AsyncConnectionPool, password_file: Path, acl_file: Path, changed: Callable[[], None]
-) -> None:
+async def _follow(database_url: str, render: Render, changed: Callable[[], None]) -> AsyncIterator[None]:
+    """Render at once and after each notice; gives a mark each time the files are as they should be."""
     first = True
     async with contextlib.aclosing(listen(database_url, REGISTRY, process="accounts")) as notices:
         async for _ in notices:
             try:
-                if await render_accounts(pool, password_file, acl_file) or first:
+                if await render() or first:
                     first = False
                     changed()
             except (DatabaseError, StoreUnavailable) as error:
                 # The connection that listens is lost as well: it gives a notice once it is back.
                 _log.warning("accounts not rendered, will be when the database is back: %s", error)
+            else:
+                yield
 
 
 def _lets_devices_in(password_file: Path) -> bool:
@@ -87,21 +94,20 @@ def _lets_devices_in(password_file: Path) -> bool:
     return any(not line.startswith(SERVICES) for line in lines if line)
 
 
-async def _await_gateway(
-    pool: AsyncConnectionPool, password_file: Path, acl_file: Path, changed: Callable[[], None]
-) -> None:
+async def _await_gateway(pool: AsyncConnectionPool, render: Render, changed: Callable[[], None]) -> None:
     """Let only services in, until a gateway says that it is connected since."""
     _log.info("devices are let in once a gateway has subscribed: start one")
-    told_at = None
+    told_at, again_at = float("inf"), 0.0
     while True:
         try:
-            if await render_accounts(pool, password_file, acl_file, devices=False) or told_at is None:
-                told_at = time.monotonic()
+            if await render() or time.monotonic() >= again_at:
                 changed()
+                told_at = min(told_at, time.monotonic())
+                again_at = time.monotonic() + AGAIN_S
             if await _gateway_age_s(pool) < time.monotonic() - told_at:
                 return
         except (DatabaseError, StoreUnavailable) as error:
-            _log.warning("waiting for the database: %s", error)
+            _log.warning("accounts not rendered, will be when the database is back: %s", error)
         await asyncio.sleep(LOOK_S)
 
 

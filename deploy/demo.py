@@ -14,6 +14,7 @@ from deploy import state
 from deploy.demo_history import first_missing
 from deploy.errors import ServiceError
 from deploy.parts import PythonPart
+from deploy.privilege import give
 from deploy.probe import ask
 from devices.credentials import hash_password, new_password, new_token, token_digest
 from devices.simulator.run import Config, DeviceConfig
@@ -102,8 +103,9 @@ async def play(supervisor: Supervisor) -> dict[str, str]:
         await pool.close()
     config = Config(mqtt_url=supervisor.mqtt_url, devices=devices)
     state.write_secret(folder / CONFIG, msgspec.json.encode(config).decode())
+    give(folder / CONFIG, supervisor.user)
     arguments = ["-m", "devices.simulator", str(folder / CONFIG)]
-    simulator = PythonPart("simulator", arguments, state_dir=folder, environ={})
+    simulator = PythonPart("simulator", arguments, state_dir=folder, environ={}, user=supervisor.user)
     await supervisor.add("simulator", simulator)
     await wait_visible(supervisor.settings.http_url, tokens)
     return tokens

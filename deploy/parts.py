@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from deploy.embedded.places import ServiceUser
     from deploy.embedded.provision import Programs
     from deploy.settings import Settings
 
@@ -55,6 +56,8 @@ class PythonPart:
     ----------
     port : int
         Where it listens; 0: nowhere, then it is ready once it runs.
+    user : ServiceUser | None
+        Whom it runs as; None: as the caller.
     """
 
     def __init__(
@@ -66,12 +69,14 @@ class PythonPart:
         environ: Mapping[str, str],
         host: str = "127.0.0.1",
         port: int = 0,
+        user: ServiceUser | None = None,
     ) -> None:
         self.port = port
         self._host = host
         self.process = Process(
             [sys.executable, *arguments],
             log=state_dir / "logs" / f"{name}.log",
+            user=user,
             environ={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
             cwd=CHECKOUT,
         )

@@ -37,8 +37,13 @@ class Services:
 
 
 @contextlib.asynccontextmanager
-async def running_services(settings: Settings) -> AsyncIterator[Services]:
-    """Give a migrated database, and the broker if one runs; what is started here ends with the block.
+async def running_services(settings: Settings, *, migrated: bool = True) -> AsyncIterator[Services]:
+    """Give the database, and the broker if one runs; what is started here ends with the block.
+
+    Parameters
+    ----------
+    migrated : bool
+        Bring the schema of a database that is started here to this version first.
 
     Examples
     --------
@@ -52,7 +57,8 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
         with state.hold(settings.state_dir):
             server = start_postgres(settings)
             try:
-                await asyncio.to_thread(migrate, server.url)
+                if migrated:
+                    await asyncio.to_thread(migrate, server.url)
                 yield Services(server.url, settings.mqtt_url)
             finally:
                 server.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
@@ -24,6 +25,7 @@ from deploy.parts import (
     gateway_password_file,
     make_broker,
 )
+from deploy.privilege import give, process_user
 from deploy.probe import probe
 from devices.credentials import hash_password, new_token, token_digest
 from store.devices import put_service_account
@@ -34,10 +36,13 @@ from store.tokens import add_token
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from deploy.embedded.places import ServiceUser
     from deploy.embedded.provision import Programs
     from deploy.parts import Part
     from deploy.settings import Settings
     from store.pool import AsyncConnectionPool
+
+_log = logging.getLogger(__name__)
 
 READY_S = 60.0
 LEFTOVER_S = 3.0
@@ -72,6 +77,8 @@ class Supervisor:
         Of the embedded services; None when both addresses are given.
     say : Callable[[str], None]
         Tells the user what happens, a line each.
+    user : ServiceUser | None
+        Whom Chiiki's own processes run as; None: as the caller.
     failed : asyncio.Event
         Set when something broke that a restart of a part does not mend.
     """
@@ -81,8 +88,10 @@ class Supervisor:
     say: Callable[[str], None]
     database_url: str = ""
     mqtt_url: str = ""
+    user: ServiceUser | None = None
     entries: dict[str, Entry] = field(default_factory=dict)
     failed: asyncio.Event = field(default_factory=asyncio.Event)
+    _opened: asyncio.Event = field(default_factory=asyncio.Event)
     _state: str = "starting"
     _started_at: str = ""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -110,6 +119,8 @@ class Supervisor:
         where = self.settings.http_host, self.settings.http_port
         await asyncio.to_thread(ports.wait_free, *where, "CHIIKI_HTTP_PORT", LEFTOVER_S)
         await self._start_services()
+        self.user, whom = await asyncio.to_thread(process_user, self.settings)
+        _log.info("gateway and API run as %s", whom)
         await asyncio.to_thread(migrate, self.database_url)
         pool = await open_pool(self.database_url, process="up", max_size=1)
         try:
@@ -123,6 +134,7 @@ class Supervisor:
         for name in ("gateway", "api"):
             await self._settle(name)
         await self._wait_until_ready()
+        await self._wait_opened()
 
     async def _start_services(self) -> None:
         self.database_url = self.settings.database_url or ""
@@ -152,6 +164,7 @@ class Supervisor:
             environ=environ,
             host=self.settings.http_host,
             port=port,
+            user=self.user,
         )
 
     async def _make_secrets(self, pool: AsyncConnectionPool) -> None:
@@ -159,6 +172,7 @@ class Supervisor:
         async with pool.connection() as connection:
             if self.settings.mqtt_url is None:
                 password = state.kept_secret(gateway_password_file(folder))
+                give(gateway_password_file(folder), self.user)
                 await put_service_account(connection, GATEWAY_ACCOUNT, hash_password(password))
             if not (folder / "operator-token").exists():
                 token = new_token()
@@ -175,6 +189,7 @@ class Supervisor:
     async def _keep_accounts(self) -> None:
         broker = self.entries.get("broker")
         if broker is None or not isinstance(broker.part, EmbeddedBroker):
+            self._opened.set()
             return
         part, rendered = broker.part, asyncio.Event()
 
@@ -182,7 +197,7 @@ class Supervisor:
             part.process.signal(signal.SIGHUP)
             rendered.set()
 
-        work = keep_accounts(self.database_url, part.password_file, part.acl_file, changed)
+        work = keep_accounts(self.database_url, part.password_file, part.acl_file, changed, self._opened)
         task = asyncio.create_task(work, name="deploy.keep_accounts")
         self._tasks.append(task)
         task.add_done_callback(self._accounts_ended)
@@ -192,6 +207,16 @@ class Supervisor:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.say(f"the broker's accounts are no longer kept current: {error}")
             self.failed.set()
+
+    async def _wait_opened(self) -> None:
+        """Wait until the broker lets devices in: at the very first start, once the gateway has subscribed."""
+        try:
+            await asyncio.wait_for(self._opened.wait(), READY_S)
+        except TimeoutError:
+            log = self.settings.state_dir / "logs/gateway.log"
+            raise ServiceError(
+                f"the gateway did not reach the broker within {READY_S:.0f} s ({log})"
+            ) from None
 
     async def add(self, name: str, part: Part) -> None:
         """Start a part, wait until it is ready, and keep it up from now on."""

@@ -217,15 +217,18 @@ class Backfill:
             told = f"{key} is {show(float(piece.value[place]))}"
             piece.faults.setdefault(place, Fault("not_finite", told))
         slots = np.full(len(piece.keys), -1, np.int32)
+        missing: list[tuple[Sender, str]] = []
         for index, key in enumerate(piece.keys):
-            refusal = sender.refuse(key)
-            if refusal is None:
-                if key not in sender.channels:
-                    await self._registry.open_channel(sender, key)
-                slots[index] = sender.channels[key]
-            else:
+            refusal = sender.refuse(key, ahead=len(missing))
+            if refusal is not None:
                 for place in np.flatnonzero(piece.key == index).tolist():
                     piece.faults.setdefault(place, Fault(*refusal))
+            elif key not in sender.channels:
+                missing.append((sender, key))
+        if missing:
+            await self._registry.open_channels(missing)
+        for index, key in enumerate(piece.keys):
+            slots[index] = sender.channels.get(key, -1)
         return slots
 
     def _reject(self, piece: Piece) -> list[tuple[int, Rejection]]:

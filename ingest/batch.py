@@ -32,7 +32,7 @@ class Batch:
     deliveries : list[Delivery]
         Those that may be acknowledged once it is committed, in order of arrival.
     rows : int
-        Readings and rejected messages.
+        As `Chunk.rows` counts.
     began_s : float
         When the first chunk came, by the monotonic clock.
     """
@@ -119,11 +119,19 @@ class Sheet:
         )
         return [(self.chunks[chunk], owner, place) for chunk, owner, place in found]
 
+    @property
+    def speakers(self) -> set[int]:
+        """Devices whose status the sheet holds."""
+        return {status.device_id for chunk in self.chunks for status in chunk.statuses}
+
     def meets(self, other: Sheet) -> bool:
         """Tell whether two sheets may have a key in common: then which came first decides, and one must wait.
 
-        Looks at the time that each series spans: sheets of live readings follow each other.
+        Looks at the time that each series spans: sheets of live readings follow each other. Of a device's
+        statuses too the later one is to stay.
         """
+        if not self.speakers.isdisjoint(other.speakers):
+            return True
         mine, theirs = self._spans(), other._spans()
         _, i, k = np.intersect1d(mine[0], theirs[0], assume_unique=True, return_indices=True)
         return bool(((mine[1][i] <= theirs[2][k]) & (theirs[1][k] <= mine[2][i])).any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from ingest.samples import Rejection
     from store.status import StatusNews
+
+
+REFUSAL_ROWS: Final = 20
+"""Readings that are stored in the time that one message is put into quarantine, about."""
 
 
 class Source(Protocol):
@@ -90,8 +94,8 @@ class Chunk:
 
     @property
     def rows(self) -> int:
-        """How many readings go to the database, and how many messages to quarantine."""
-        return sum(len(part) for part in self.parts) + len(self.rejections)
+        """How much work it is for the database: readings, and what goes to quarantine."""
+        return sum(len(part) for part in self.parts) + REFUSAL_ROWS * len(self.rejections)
 
 
 def join(parts: list[Columns]) -> Columns:

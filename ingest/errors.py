@@ -6,7 +6,7 @@ A rejected reading is a value and not an exception: a code of `REASONS` and a se
 
     IngestError
     ├── ImportRefused     a file cannot be taken in as it is asked for
-    └── WriterStopped     the gateway was told to stop while the database was away
+    └── WriterStopped     a batch was given up: the gateway stops, or failed
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ImportRefused(IngestError):  # noqa: N818  an answer, not a fault of the p
 
 
 class WriterStopped(IngestError):  # noqa: N818
-    """The gateway was told to stop while the database was away; what was not acknowledged comes again."""
+    """A batch was given up, and with it those that came after; what was not acknowledged comes again."""
 
 
 REASONS: Final[dict[str, str]] = {

@@ -5,26 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
+from ingest.channels import Channels
 from ingest.chunk import Chunk, Columns
 from ingest.codecs import Undecodable, decode
-from ingest.patience import persist
+from ingest.patience import Turn, persist
 from ingest.samples import Contents, Reading, reject_all, walk
+from ingest.seldom import Seldom
 from ingest.shown import clean
 from ingest.statuses import take_status
 from ingest.topics import LATER, READINGS, STATUS, parse_topic
-from store.errors import RowsRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ingest.registry import Registry, Sender
 
-AT_ONCE: Final = 100
-"""Messages examined before other tasks get their turn: about a millisecond."""
+LARGE_BYTES: Final = 8192
+"""Size of a message from which it may hold thousands of readings, which take milliseconds."""
 
+Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
+_log.addFilter(Seldom())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +71,9 @@ async def examine(registry: Registry, chunk: Chunk, messages: list[Odd], largest
     moment ago is found.
     """
     await _meet_senders(registry, messages)
-    for count, odd in enumerate(messages, start=1):
-        findings = await examine_one(registry, chunk, odd, largest)
+    found = await find_out(registry, chunk, messages, largest)
+    for odd, findings in zip(messages, found, strict=True):
         findings.fill(chunk, odd)
-        if count % AT_ONCE == 0:
-            await asyncio.sleep(0)
 
 
 async def _meet_senders(registry: Registry, messages: list[Odd]) -> None:
@@ -86,16 +90,56 @@ def _is_welcome(sender: Sender | None) -> bool:
     return sender is not None and not sender.revoked and sender.kind is not None
 
 
-async def examine_one(registry: Registry, chunk: Chunk, odd: Odd, largest: int) -> Findings:
-    """Find out what a message holds; a fault of ours rejects the message and nothing else."""
+async def find_out(registry: Registry, chunk: Chunk, messages: list[Odd], largest: int) -> list[Findings]:
+    """Find out what messages hold; a fault of ours rejects the message and nothing else."""
+    channels, turn = Channels(registry), Turn()
+    looks = []
+    for odd in messages:
+        looks.append(await _look(registry, channels, chunk, odd, largest))
+        await turn.end()
+    await channels.open()
+    found = []
+    for odd, sender, contents in looks:
+        found.append(await _place(channels, odd, sender, contents))
+        await turn.end()
+    return found
+
+
+async def _look(
+    registry: Registry, channels: Channels, chunk: Chunk, odd: Odd, largest: int
+) -> tuple[Odd, Sender | None, Contents]:
     sender = registry.by_name.get(parse_topic(odd.topic).device)
-    try:
+
+    def read() -> Contents:
         contents = _read(chunk, sender, odd, largest)
-        return await _place(registry, sender, contents)
+        if sender is not None:
+            channels.want(sender, contents)
+        return contents
+
+    try:
+        return odd, sender, await _apart(len(odd.payload), read)
     except Exception as error:  # noqa: BLE001  one message must never stop the line
-        _log.exception("a message on %s could not be examined", clean(odd.topic))
-        internal = reject_all("internal", f"{type(error).__name__}: {clean(str(error), 200)}")
-        return Findings(0 if sender is None else sender.id, internal, {})
+        return odd, sender, _blame_us(odd, error)
+
+
+async def _place(channels: Channels, odd: Odd, sender: Sender | None, contents: Contents) -> Findings:
+    if sender is None:
+        return Findings(0, contents, {})
+    try:
+        slots = await _apart(len(odd.payload), partial(channels.place, sender, contents))
+    except Exception as error:  # noqa: BLE001
+        return Findings(sender.id, _blame_us(odd, error), {})
+    return Findings(sender.id, contents, slots)
+
+
+async def _apart(size: int, work: Callable[[], Result]) -> Result:
+    """Do the work of a large message beside the loop, that of others at once."""
+    return await asyncio.to_thread(work) if size > LARGE_BYTES else work()
+
+
+def _blame_us(odd: Odd, error: Exception) -> Contents:
+    _log.error("a message on %s could not be examined", clean(odd.topic), exc_info=error)
+    return reject_all("internal", f"{type(error).__name__}: {clean(str(error), 200)}")
 
 
 def _read(chunk: Chunk, sender: Sender | None, odd: Odd, largest: int) -> Contents:
@@ -131,35 +175,6 @@ def _refuse(device: str, kind: str, sender: Sender | None) -> Contents | None:
     if kind in LATER:
         return reject_all("kind_not_supported", f"messages of the kind {kind!r} are not taken in yet")
     assert kind in {READINGS, STATUS}
-    return None
-
-
-async def _place(registry: Registry, sender: Sender | None, contents: Contents) -> Findings:
-    """Find each reading's series, beginning it where the device's kind allows."""
-    if sender is None:
-        return Findings(0, contents, {})
-    refusals: dict[str, tuple[str, str]] = {}
-    for key in dict.fromkeys(reading.key for reading in contents.readings):
-        refusal = sender.refuse(key) or await _open(registry, sender, key)
-        if refusal is not None:
-            refusals[key] = refusal
-    kept = []
-    for reading in contents.readings:
-        if reading.key in refusals:
-            contents.reject(*refusals[reading.key], reading.index)
-        else:
-            kept.append(reading)
-    contents.readings = kept
-    return Findings(sender.id, contents, {reading.key: sender.channels[reading.key] for reading in kept})
-
-
-async def _open(registry: Registry, sender: Sender, key: str) -> tuple[str, str] | None:
-    if key in sender.channels:
-        return None
-    try:
-        await persist(lambda: registry.open_channel(sender, key), f"open a series for {sender.name}")
-    except RowsRefused as error:
-        return "database_refused", clean(str(error), 200)
     return None
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from store.pool import AsyncConnectionPool
 
 _log = logging.getLogger(__name__)
+
+LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class GatewaySettings:
     beat_s: float = 5.0
     latest_s: float = 1.0
     poll_s: float = 10.0
+    refresh_s: float = 60.0
 
 
 async def run(settings: GatewaySettings, stop: asyncio.Event) -> None:
@@ -176,9 +180,11 @@ class Gateway:
                 (self._changed if notice.channel == REGISTRY else self._asked).set()
 
     async def _refresh(self) -> None:
-        """Read the registry again when it has changed."""
+        """Read the registry again when it has changed, and now and then in case that was missed."""
         while True:
-            await self._changed.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.refresh_s):
+                    await self._changed.wait()
             self._changed.clear()
             await _try_on(self.registry.refresh, "read the registry again")
             await asyncio.sleep(0.1)  # many devices added one by one are read a few times, not as often
@@ -190,9 +196,13 @@ class Gateway:
 
     async def _beat(self) -> None:
         while True:
+            connected = self._link.stats.connected
             with contextlib.suppress(StoreError):
                 await self._beat_once()
-            await asyncio.sleep(self._settings.beat_s)
+            end_at = time.monotonic() + self._settings.beat_s
+            # That the connection came or went is told sooner.
+            while self._link.stats.connected == connected and time.monotonic() < end_at:  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_S)
 
     async def _beat_once(self) -> None:
         told = self.metrics.tell(self._link.stats)

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.chunk import Chunk
 from ingest.examine import Odd, examine
+from ingest.seldom import Seldom
 from ingest.tape import Tape, record
 from ingest.validate import lay_flat
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator, Sequence
 
     from ingest.link import Delivery
     from ingest.registry import Registry
 
 AT_ONCE: Final = 250
 """Messages read before other tasks get their turn: a few milliseconds."""
+BYTES_AT_ONCE: Final = 256 * 1024
+"""The same by size: large messages must not make a batch that takes the database minutes."""
 
 _log = logging.getLogger(__name__)
+_log.addFilter(Seldom())
 
 
 async def take_in(registry: Registry, delivery: Delivery, largest: int) -> AsyncGenerator[Chunk, None]:
@@ -31,8 +35,7 @@ async def take_in(registry: Registry, delivery: Delivery, largest: int) -> Async
     largest : int
         Size in bytes of the largest payload that is decoded.
     """
-    for start in range(0, len(delivery), AT_ONCE):
-        numbers = range(start, min(start + AT_ONCE, len(delivery)))
+    for numbers in cut(delivery.payloads):
         chunk, odd = sift(registry, delivery, numbers, largest)
         if odd:
             messages = [
@@ -47,6 +50,18 @@ async def take_in(registry: Registry, delivery: Delivery, largest: int) -> Async
             await examine(registry, chunk, messages, largest)
         yield chunk
         await asyncio.sleep(0)
+
+
+def cut(payloads: Sequence[bytes]) -> Iterator[range]:
+    """Cut messages into slices of at most `AT_ONCE` messages and `BYTES_AT_ONCE` bytes, or one message."""
+    start = size = 0
+    for number, payload in enumerate(payloads):
+        size += len(payload)
+        if number > start and (number - start == AT_ONCE or size > BYTES_AT_ONCE):
+            yield range(start, number)
+            start, size = number, len(payload)
+    if start < len(payloads):
+        yield range(start, len(payloads))
 
 
 def sift(registry: Registry, delivery: Delivery, numbers: range, largest: int) -> tuple[Chunk, list[int]]:

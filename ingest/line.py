@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ingest.batch import Batch
+from ingest.errors import WriterStopped
 from ingest.intake import take_in
 from ingest.link import LinkClosed
 
@@ -27,7 +28,6 @@ FEW: Final = 50
 """Messages in a delivery below which it pays to wait for more: columns cost as much for one as for many."""
 GATHER_S: Final = 0.01
 
-
 BATCHES_AT_ONCE: Final = 2
 """Batches in the database at once."""
 
@@ -42,6 +42,19 @@ class _Going:
     def meets(self, sheet: Sheet | None) -> bool:
         """Tell whether it has a key in common with a sheet."""
         return self.sheet is not None and sheet is not None and self.sheet.meets(sheet)
+
+    async def await_safe(self) -> None:
+        """Wait until it is committed and acknowledged.
+
+        Raises
+        ------
+        WriterStopped
+            It never will be: what came after it must not be acknowledged either, since a delivery may have
+            begun in the one and ended in the other.
+        """
+        await asyncio.wait({self.task})
+        if self.task.cancelled() or self.task.exception() is not None:
+            raise WriterStopped("the batch before this one was not committed")
 
 
 class Line:
@@ -127,21 +140,21 @@ class Line:
                 sheet = self._scribe.seal(batch.chunks) if batch.chunks else None
                 await self._free.acquire()
                 if ahead is not None and ahead.meets(sheet):
-                    await asyncio.wait({ahead.task})
-                work = self._settle(batch, sheet, None if ahead is None else ahead.task)
+                    await ahead.await_safe()
+                work = self._settle(batch, sheet, ahead)
                 ahead = _Going(sheet, tasks.create_task(work, name="ingest.settle"))
 
-    async def _settle(self, batch: Batch, sheet: Sheet | None, before: asyncio.Task[None] | None) -> None:
+    async def _settle(self, batch: Batch, sheet: Sheet | None, before: _Going | None) -> None:
         """Commit a batch; acknowledge it after those that came before it."""
         began_s = time.monotonic()
         written = None if sheet is None else await self._scribe.write(sheet)
         took_s = time.monotonic() - began_s
         if before is not None:
-            await asyncio.wait({before})
-        if written is not None:
-            self._note(written, took_s)
+            await before.await_safe()
         for delivery in batch.deliveries:
             self._link.acknowledge(delivery)
+        if written is not None:
+            self._note(written, took_s)
         self._free.release()
 
     def _note(self, written: Written, took_s: float) -> None:
@@ -155,7 +168,8 @@ class Line:
         await self._begun.wait()
         waited_s = time.monotonic() - self._batch.began_s if self._batch.chunks else self._batch_age_s
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._full.wait(), max(0.0, self._batch_age_s - waited_s))
+            async with asyncio.timeout(max(0.0, self._batch_age_s - waited_s)):
+                await self._full.wait()
         batch, self._batch = self._batch, Batch()
         if not self._ended:
             self._begun.clear()

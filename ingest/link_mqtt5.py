@@ -28,6 +28,8 @@ REST_BYTES = 16 * 1024
 REST_S = 0.002
 """A read of less than REST_BYTES within two such times of the last is followed by a rest of one. Seconds."""
 TOPICS_KNOWN = 65536
+LONGEST_KNOWN = 128
+"""Bytes of a topic that is remembered: a hostile one has 64 KiB, and its sender many of them."""
 PUBLISH = 3
 QOS = 0x06
 CONTINUED = 0x80
@@ -178,9 +180,11 @@ class Mqtt5Wire(asyncio.BufferedProtocol):
             start = stop
 
     def _learn(self, name: bytes) -> str:
-        if len(self._topics) >= TOPICS_KNOWN:
-            self._topics.clear()
-        topic = self._topics[name] = name.decode(errors="replace")
+        topic = name.decode(errors="replace")
+        if len(name) <= LONGEST_KNOWN:
+            if len(self._topics) >= TOPICS_KNOWN:
+                self._topics.clear()
+            self._topics[name] = topic
         return topic
 
     def _keep(self, data: bytes, start: int) -> None:

@@ -20,6 +20,8 @@ AHEAD_US: Final = 86_400_000_000
 _RFC3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
 )
+_HUGE: Final = 10**18
+"""No time in any unit; from here on numbers grow too large to reckon with."""
 _SECONDS: Final = range(EARLIEST_MS // 1000, LATEST_MS // 1000)
 _MICROSECONDS: Final = range(EARLIEST_MS * 1000, LATEST_MS * 1000)
 
@@ -58,7 +60,7 @@ def _to_unix_us(value: object) -> int | str:
         return f"at is {show(value)}: send Unix milliseconds"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int):
+    if isinstance(value, int) and abs(value) < _HUGE:
         return value * 1000
     if isinstance(value, str):
         return _read_text(value)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SHOWN = 5
 """Conflicts of one message that are told one by one."""
 
+LONGEST_DETAIL = 1000
+
 LONGEST_TOPIC = 65_535
 """MQTT's own limit, in bytes."""
 
@@ -47,7 +49,7 @@ def refuse(chunk: Chunk, number: int, device_id: int, rejection: Rejection) -> R
         topic=clean(topic, LONGEST_TOPIC),
         payload=payload,
         reason=reason,
-        detail=rejection.detail,
+        detail=clean(rejection.detail, LONGEST_DETAIL),
         rejected=rejected,
         readings=rejection.readings,
         received_at=from_us(chunk.received_us),
@@ -57,7 +59,10 @@ def refuse(chunk: Chunk, number: int, device_id: int, rejection: Rejection) -> R
 
 
 def collect(sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> list[Refusal]:
-    """Collect all that a sheet leaves to quarantine; a message that came twice is one refusal, seen twice."""
+    """Collect all that a sheet leaves to quarantine; a message that came twice is one refusal, seen twice.
+
+    They come in the order of their digests, in which all writers lock them.
+    """
     rejected = (
         refuse(chunk, number, device, item)
         for chunk in sheet.chunks
@@ -68,7 +73,7 @@ def collect(sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> list[Refusal]
     if (fate >= Fate.CONFLICTING).any():
         _gather(found, _conflicts(sheet, fates, fate))
         _gather(found, _refused(sheet, fates, fate))
-    return list(found.values())
+    return sorted(found.values(), key=lambda refusal: refusal.digest)
 
 
 def _gather(found: dict[bytes, Refusal], refusals: Iterable[Refusal]) -> None:

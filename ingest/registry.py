@@ -15,10 +15,10 @@ from ingest.topics import readings_topic
 from store.batches import transaction
 from store.devices import all_devices
 from store.senders import find_senders
-from store.series import all_series, open_series
+from store.series import SeriesKey, all_series, open_all_series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -75,8 +75,16 @@ class Sender:
         self.layouts[keys] = layout
         return layout
 
-    def refuse(self, key: str) -> tuple[str, str] | None:
-        """Say why a key can have no series: reason and detail; None if it can."""
+    def refuse(self, key: str, *, ahead: int = 0, hint: bool = True) -> tuple[str, str] | None:
+        """Say why a key can have no series: reason and detail; None if it can.
+
+        Parameters
+        ----------
+        ahead : int
+            Series that are to be begun before this one.
+        hint : bool
+            Whether to look for the key that may be meant, which takes a while.
+        """
         if key in self.channels:
             return None
         assert self.kind is not None
@@ -86,10 +94,10 @@ class Sender:
             return "unknown_quantity", clean(str(error), 200)
         channel = self.kind.quantities.get(quantity)
         if channel is None:
-            return "unknown_quantity", _suggest(quantity, self.kind)
+            return "unknown_quantity", _suggest(quantity, self.kind, hint=hint)
         if channel.positions != "any" and position not in channel.positions:
             return "unknown_position", _name_positions(quantity, position, channel, self.kind)
-        if len(self.channels) >= self.kind.max_series:
+        if len(self.channels) + ahead >= self.kind.max_series:
             return (
                 "too_many_series",
                 f"{key} would be one more than the {self.kind.max_series} of {self.kind.name}",
@@ -97,10 +105,10 @@ class Sender:
         return None
 
 
-def _suggest(quantity: str, kind: Kind) -> str:
-    near = difflib.get_close_matches(quantity, kind.quantities, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"the kind {kind.name} has no {clean(quantity)}{hint}"
+def _suggest(quantity: str, kind: Kind, *, hint: bool) -> str:
+    near = difflib.get_close_matches(quantity, kind.quantities, n=1) if hint else None
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"the kind {kind.name} has no {clean(quantity)}{meant}"
 
 
 def _name_positions(quantity: str, position: str, channel: Channel, kind: Kind) -> str:
@@ -151,14 +159,17 @@ class Registry:
             devices, series = await find_senders(conn, names)
         self._remember(devices, series)
 
-    async def open_channel(self, sender: Sender, key: str) -> None:
-        """Begin a series for a key that `Sender.refuse` does not refuse."""
-        assert sender.kind is not None
-        quantity, position = split_channel(key)
+    async def open_channels(self, wanted: Sequence[tuple[Sender, str]]) -> None:
+        """Begin series for keys that `Sender.refuse` does not refuse, all in one transaction."""
+        keys = []
+        for sender, key in wanted:
+            assert sender.kind is not None
+            quantity, position = split_channel(key)
+            keys.append(SeriesKey(sender.id, quantity, position, sender.kind.quantities[quantity].unit))
         async with transaction(self._pool) as conn:
-            unit = sender.kind.quantities[quantity].unit
-            series = await open_series(conn, sender.id, quantity, position, unit)
-        self._add_series(sender, series)
+            opened = await open_all_series(conn, keys)
+        for (sender, _), found in zip(wanted, keys, strict=True):
+            self._add_series(sender, opened[found])
 
     def name_of(self, device_id: int) -> str | None:
         """Give a device's name, None if it was never met."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +13,7 @@ import numpy as np
 
 from ingest.batch import seal
 from ingest.chunk import Chunk
-from ingest.examine import Odd, examine_one
+from ingest.examine import Odd, find_out
 from ingest.moments import to_us
 from ingest.patience import persist
 from ingest.quarantine import collect
@@ -21,6 +22,7 @@ from ingest.sequences import gather_boots
 from ingest.topics import parse_topic
 from store.batches import transaction
 from store.boots import add_seqs
+from store.errors import RowsRefused, RowsRepeated, StoreUnavailable
 from store.ledger import Move, move_entries
 from store.quarantine import (
     Refusal,
@@ -32,9 +34,10 @@ from store.quarantine import (
     lock_open,
 )
 from store.readings import Fate, bisect_readings
+from store.status import put_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
     from datetime import datetime
 
     from ingest.registry import Registry
@@ -48,6 +51,13 @@ AT_ONCE: Final = 50
 CONFLICTING: Final = "conflicting"
 
 
+_log = logging.getLogger(__name__)
+
+
+async def _go_on() -> None:
+    """Do nothing between two groups."""
+
+
 @dataclass(slots=True)
 class _Message:
     """A quarantined message as the source of a chunk."""
@@ -57,7 +67,13 @@ class _Message:
 
 
 async def replay(
-    pool: AsyncConnectionPool, registry: Registry, ids: Iterable[int], *, lab: str | None = None, largest: int
+    pool: AsyncConnectionPool,
+    registry: Registry,
+    ids: Iterable[int],
+    *,
+    lab: str | None = None,
+    largest: int,
+    after_group: Callable[[], Awaitable[object]] = _go_on,
 ) -> dict[str, int]:
     """Replay open rows of quarantine; rows that another gateway is replaying are left to it.
 
@@ -67,17 +83,36 @@ async def replay(
         Only rows of this lab's devices.
     largest : int
         Size in bytes of the largest payload that is decoded.
+    after_group : Callable
+        Called after each transaction.
 
     Returns
     -------
     dict[str, int]
-        ``rows`` replayed, ``closed`` among them, and readings by what became of them, each sighting counted.
+        ``rows`` replayed, ``closed`` among them, ``failed`` if the database refused any, and readings by what
+        became of them, each sighting counted.
     """
     total: Counter[str] = Counter(rows=0, closed=0, committed=0, duplicate=0, conflicting=0, quarantined=0)
     for group in _groups(ids):
-        action = partial(_replay_group, pool, registry, group, lab, largest)
-        total.update(await persist(action, "replay"))
+        total.update(await _replay_some(pool, registry, group, lab, largest))
+        await after_group()
     return dict(total)
+
+
+async def _replay_some(
+    pool: AsyncConnectionPool, registry: Registry, ids: list[int], lab: str | None, largest: int
+) -> Counter[str]:
+    """Replay a group; where the database refuses one of its rows, that one is left as it is."""
+    try:
+        return await persist(partial(_replay_group, pool, registry, ids, lab, largest), "replay")
+    except RowsRefused as error:
+        if len(ids) == 1:
+            _log.error("quarantined message %d cannot be replayed: %s", ids[0], error)
+            return Counter(failed=1)
+    done: Counter[str] = Counter()
+    for row_id in ids:
+        done.update(await _replay_some(pool, registry, [row_id], lab, largest))
+    return done
 
 
 def _groups(ids: Iterable[int]) -> Iterator[list[int]]:
@@ -87,6 +122,15 @@ def _groups(ids: Iterable[int]) -> Iterator[list[int]]:
 
 
 async def _replay_group(
+    pool: AsyncConnectionPool, registry: Registry, ids: list[int], lab: str | None, largest: int
+) -> Counter[str]:
+    try:
+        return await _replay_locked(pool, registry, ids, lab, largest)
+    except RowsRepeated as error:  # the same message came in again meanwhile, and was kept for another reason
+        raise StoreUnavailable(str(error)) from error
+
+
+async def _replay_locked(
     pool: AsyncConnectionPool, registry: Registry, ids: list[int], lab: str | None, largest: int
 ) -> Counter[str]:
     done: Counter[str] = Counter()
@@ -111,7 +155,7 @@ async def _replay_row(
     source = _Message([row.topic], [row.payload])
     chunk = Chunk(source=source, received_us=to_us(row.received_at), origin=row.origin)
     odd = Odd(number=0, topic=row.topic, payload=row.payload)
-    findings = await examine_one(registry, chunk, odd, largest)
+    (findings,) = await find_out(registry, chunk, [odd], largest)
     _keep_rejected(findings.contents, row.rejected)
     findings.fill(chunk, odd)
     sheet = seal([chunk], registry.slots)
@@ -122,6 +166,7 @@ async def _replay_row(
     out, back = _make_moves(row, findings.device_id, counts, left, sightings)
     fates_told = ("committed", "duplicate", "conflicting", "quarantined")
     outcome = {name: sum(getattr(move, name) for move in back) for name in fates_told}
+    await put_status(conn, chunk.statuses)
     await add_seqs(conn, [news for news in gather_boots([chunk]) if news.ranges])
     closed = await _settle(conn, row, left, sightings, outcome)
     await move_entries(conn, out + back)

@@ -27,6 +27,8 @@ def show(value: object) -> str:
 def clean(text: str, longest: int = LONGEST) -> str:
     """Cut a text and write its control characters and lone surrogates as escapes."""
     short = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    if short.isprintable():
+        return short
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in short)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,6 +15,7 @@ from ingest.batch import seal
 from ingest.ledger import tally
 from ingest.patience import persist
 from ingest.quarantine import collect
+from ingest.seldom import Seldom
 from ingest.sequences import gather_boots
 from store.batches import attempt, transaction
 from store.boots import add_seqs
@@ -37,7 +40,12 @@ if TYPE_CHECKING:
 SUSPECT_S: Final = 30.0
 """For so long after a duplicate a device's readings are merged: it is likely to be sending more of them."""
 
+REFUSALS_AT_ONCE: Final = 250
+"""Messages put into quarantine before other tasks get their turn: some ten milliseconds."""
+
 _log = logging.getLogger(__name__)
+for _name in (__name__, attempt.__module__):
+    logging.getLogger(_name).addFilter(Seldom())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +135,9 @@ class Scribe:
         async with transaction(self._pool) as conn:
             fates = await _insert(conn, sheet, merged)
             fate = sheet.spread(fates)
-            entries, refusals = tally(sheet, fate, live=live), collect(sheet, fates, fate)
+            entries = tally(sheet, fate, live=live)
             async with conn.pipeline():
-                await add_refusals(conn, refusals)
+                await _keep_refusals(conn, sheet, fates, fate)
                 await add_entries(conn, entries)
                 await put_status(conn, _newest(sheet.chunks))
                 committed = await add_seqs(conn, gather_boots(sheet.chunks))
@@ -142,7 +150,7 @@ class Scribe:
                 fates = await bisect_readings(conn, sheet.rows)
                 fate = sheet.spread(fates)
                 entries = tally(sheet, fate, live=live)
-                await add_refusals(conn, collect(sheet, fates, fate))
+                await _keep_refusals(conn, sheet, fates, fate)
                 await add_entries(conn, entries)
                 for status in _newest(sheet.chunks):
                     await attempt(conn, put_status(conn, [status]))
@@ -176,6 +184,16 @@ async def _insert(conn: AsyncConnection, sheet: Sheet, merged: NDArray[np.bool_]
     code, stored = np.zeros(len(sheet.rows), np.int8), sheet.rows.value.copy()
     code[merged], stored[merged] = fates.code, fates.stored
     return Fates(code=code, stored=stored)
+
+
+async def _keep_refusals(conn: AsyncConnection, sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> None:
+    """Put into quarantine what is to go there: gathered in a thread, written some at a time."""
+    if not any(chunk.rejections for chunk in sheet.chunks) and not (fate >= Fate.CONFLICTING).any():
+        return
+    refusals = iter(await asyncio.to_thread(collect, sheet, fates, fate))
+    while some := list(islice(refusals, REFUSALS_AT_ONCE)):
+        await add_refusals(conn, some)
+        await asyncio.sleep(0)
 
 
 def _newest(chunks: Sequence[Chunk]) -> list[StatusNews]:

@@ -44,6 +44,20 @@ async def transaction(pool: AsyncConnectionPool) -> AsyncGenerator[AsyncConnecti
         raise RowsRefused(_one_line(error)) from error
 
 
+async def ping(conn: AsyncConnection) -> None:
+    """Keep a transaction that waits for something else from being taken for a forgotten one.
+
+    Raises
+    ------
+    StoreUnavailable
+        It is over already.
+    """
+    try:
+        await conn.execute("SELECT 1")
+    except DatabaseError as error:
+        raise StoreUnavailable(_one_line(error)) from error
+
+
 async def attempt(conn: AsyncConnection, part: Coroutine[Any, Any, Result]) -> Result | None:
     """Do a part of a transaction that may fail for good without the rest; then None and a line in the log."""
     try:

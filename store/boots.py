@@ -50,9 +50,12 @@ SELECT device_id, boot, seqs::int8multirange,
 FROM unnest(%s::int4[], %s::text[], %s::text[], %s::int8[]) AS came (device_id, boot, seqs, oldest)
 ORDER BY device_id, boot
 ON CONFLICT (device_id, boot) DO UPDATE SET
-    seqs = CASE WHEN (SELECT count(*) FROM unnest(b.seqs + excluded.seqs)) <= %s
-                THEN b.seqs + excluded.seqs ELSE b.seqs END,
-    given_up = (b.given_up + excluded.given_up) - (b.seqs + excluded.seqs),
+    (seqs, given_up) = (
+        SELECT safe, (b.given_up + excluded.given_up) - safe
+        FROM (SELECT b.seqs + excluded.seqs AS merged) AS new,
+             LATERAL (SELECT CASE WHEN (SELECT count(*) FROM unnest(merged)) <= %s
+                                  THEN merged ELSE b.seqs END AS safe) AS kept
+    ),
     last_at = now()
 RETURNING device_id, boot, COALESCE((
     SELECT upper(run) - 1 FROM unnest(seqs + given_up) AS run WHERE lower(run) <= 1

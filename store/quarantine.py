@@ -133,7 +133,7 @@ class Quarantined(Listed):
 
 
 _COLUMNS = """
-SELECT q.id, q.device_id, d.name AS device, labs.slug AS lab, COALESCE(d.simulated, false) AS simulated,
+       q.id, q.device_id, d.name AS device, labs.slug AS lab, COALESCE(d.simulated, false) AS simulated,
        q.topic, octet_length(q.payload) AS size_bytes, q.origin, q.reason, q.detail, q.rejected, q.readings,
        q.received_at, q.seen_at, q.state, q.replayed_at, q.outcome, COALESCE((
            SELECT sum(pending)::int8 FROM quarantine_sightings s WHERE s.quarantine_id = q.id
@@ -141,9 +141,10 @@ SELECT q.id, q.device_id, d.name AS device, labs.slug AS lab, COALESCE(d.simulat
 _TABLES = """
 FROM quarantine q LEFT JOIN devices d ON d.id = q.device_id LEFT JOIN labs ON labs.id = d.lab_id
 """
-_ROWS = _COLUMNS + ", q.payload" + _TABLES
+_ROWS = "SELECT q.payload," + _COLUMNS + _TABLES
 _LIST = (
-    _COLUMNS
+    "SELECT"
+    + _COLUMNS
     + _TABLES
     + """
 WHERE (%(lab)s::text IS NULL OR labs.slug = %(lab)s) AND (%(device)s::text IS NULL OR d.name = %(device)s)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from devices.model import Series
 from store.query import fetch_all, fetch_one
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg import AsyncConnection
 
 _SERIES = "SELECT s.id, s.device_id, s.quantity, s.position, s.unit FROM series s "
@@ -52,6 +54,50 @@ async def open_series(
         found = await fetch_one(conn, Series, _SELECT_SERIES, key)
     assert found is not None
     return found
+
+
+class SeriesKey(NamedTuple):
+    """What makes a series: the arguments of `open_series`."""
+
+    device_id: int
+    quantity: str
+    position: str
+    unit: str
+
+
+_SELECT_THESE = (
+    _SERIES
+    + """
+JOIN unnest(%s::int4[], %s::text[], %s::text[], %s::text[]) AS came (device_id, quantity, position, unit)
+USING (device_id, quantity, position, unit)
+"""
+)
+_INSERT_THESE = """
+INSERT INTO series (device_id, quantity, position, unit)
+SELECT * FROM unnest(%s::int4[], %s::text[], %s::text[], %s::text[])
+    AS came (device_id, quantity, position, unit)
+ORDER BY 1, 2, 3, 4
+ON CONFLICT (device_id, quantity, position, unit) DO NOTHING
+"""
+
+
+async def open_all_series(conn: AsyncConnection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, Series]:
+    """Find series or begin them, as `open_series` does, with a few statements for all."""
+    found = await _find_series(conn, keys)
+    missing = [key for key in dict.fromkeys(keys) if key not in found]
+    if missing:
+        await conn.execute(_INSERT_THESE, _as_columns(missing))
+        found |= await _find_series(conn, missing)
+    return found
+
+
+async def _find_series(conn: AsyncConnection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, Series]:
+    series = await fetch_all(conn, Series, _SELECT_THESE, _as_columns(keys))
+    return {SeriesKey(s.device_id, s.quantity, s.position, s.unit): s for s in series}
+
+
+def _as_columns(keys: Sequence[SeriesKey]) -> list[list[int] | list[str]]:
+    return [[getattr(key, name) for key in keys] for name in SeriesKey._fields]
 
 
 _SELECT_DEVICE_SERIES = (

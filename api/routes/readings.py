@@ -1,6 +1,7 @@
 """Readings of a series, or of a quantity of a device: raw or in buckets, as JSON or CSV."""
 
 import asyncio
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -44,6 +45,7 @@ from store.series_readings import Reading, SeriesView, Span, find_series, series
 routes = Routes("readings")
 
 DEFAULT_LIMIT = 1_000
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+-]")
 
 
 class ReadingsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,7 +146,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     def file_name(self) -> str:
         """Return a name for a table, of letters that a header and a disk take."""
         parts = ("simulated" if self.simulated else "", self.device, self.quantity, self.position)
-        return "-".join(filter(None, parts)) + ".csv"
+        return _UNSAFE.sub("_", "-".join(filter(None, parts))) + ".csv"
 
 
 @routes.get("/series/{series}/readings", least=Role.VIEWER, ja="系列の測定値")

@@ -23,9 +23,9 @@ UNDEFINED_TABLE = "42P01"
 
 
 @contextlib.asynccontextmanager
-async def reach_database(settings: Settings) -> AsyncIterator[str]:
+async def reach_database(settings: Settings, *, migrated: bool = True) -> AsyncIterator[str]:
     """Give the URL of a database that answers for as long as the block runs."""
-    async with running_services(settings) as services:
+    async with running_services(settings, migrated=migrated) as services:
         yield services.database_url
 
 

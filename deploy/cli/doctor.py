@@ -14,6 +14,7 @@ from deploy import state
 from deploy.embedded import places, ports, versions
 from deploy.embedded.provision import provide
 from deploy.errors import DeployError
+from deploy.privilege import process_user
 from deploy.probe import probe
 from deploy.progress import Reporter
 from store import migrate
@@ -75,6 +76,8 @@ def checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "disk", lambda: _disk(settings)
     if settings.database_url is None or settings.mqtt_url is None:
         yield "services", _programs
+    if places.service_user() is not None:
+        yield "gateway and API run as", lambda: process_user(settings)[1]
     if state.is_held(settings.state_dir):
         yield "running", lambda: _running(settings)
     else:

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _migrate(args: argparse.Namespace, settings: Settings) -> int:
-    async with reach_database(settings) as url:
+    async with reach_database(settings, migrated=False) as url:
         applied = await asyncio.to_thread(migrate.migrate, url)
     if args.json:
         print_json({"applied": applied})
@@ -41,7 +41,7 @@ async def _migrate(args: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _check(args: argparse.Namespace, settings: Settings) -> int:
-    async with reach_database(settings) as url:
+    async with reach_database(settings, migrated=False) as url:
         state = await asyncio.to_thread(migrate.check, url)
     if args.json:
         print_json({"current": state.current, "applied": state.applied, "pending": state.pending})

@@ -83,7 +83,7 @@ def run_list(args: argparse.Namespace, settings: Settings) -> int:
         ("id", "device", "reason", "readings", "seen", "last", "what to mend"),
         [(r.id, r.device or r.topic, r.reason, r.readings, r.sightings, r.seen_at, r.detail) for r in rows],
     )
-    if len(rows) == args.limit:
+    if rows and len(rows) == args.limit:
         print_note(f"There may be more: add --before {rows[-1].id}")
     return 0
 

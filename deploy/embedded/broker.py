@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 READY_S = 30.0
+RUNNING = " running\n"
+"""The end of what mosquitto logs last of its start: ``mosquitto version 2.0.21 running``."""
 
 COMMON = Path(__file__).parent.parent / "mosquitto.conf"
 """What holds for every mosquitto under Chiiki, embedded or not; the file says why."""
@@ -156,10 +158,13 @@ class EmbeddedBroker:
         replace_file(path, text)
 
     def wait_ready(self, deadline_s: float = READY_S) -> None:
-        """Wait until the broker accepts connections; a large store is read first."""
+        """Wait until the broker runs; a large store is read first.
+
+        That it accepts connections is not enough: it does so before it handles signals, and a SIGHUP would
+        end it.
+        """
         end_at = time.monotonic() + deadline_s
-        host = self.url.removeprefix("mqtt://").rpartition(":")[0].strip("[]")
-        while not ports.is_open(host, self.port):
+        while not self.process.has_said(RUNNING):
             if self.process.ended() is not None:
                 words = self.process.last_words(("Error",))
                 raise ServiceError(f"mosquitto did not start: {words} (log: {self.process.log})")

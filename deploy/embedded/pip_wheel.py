@@ -1,7 +1,7 @@
 """Fetches pip for a Python that has none, and runs it: ``python -m deploy.embedded.pip_wheel``.
 
-Without arguments it prints the path of a wheel; with such a path and more, pip gets the rest. Runs before there
-is an environment, so with nothing but the standard library.
+Without arguments it prints the path of a wheel; with such a path and more, pip gets the rest. Runs before
+there is an environment, so with nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def fetch(cache: Path) -> Path:
 def run(wheel: Path, arguments: list[str]) -> int:
     """Run pip out of its wheel; return its exit code.
 
-    Debian's pip trusts the authorities of the package ca-certificates and does not even start without it. Where
-    it is missing, those serve that pip itself brings along.
+    Debian's pip trusts the authorities of the package ca-certificates and does not even start without it.
+    Where it is missing, those serve that pip itself brings along.
     """
     sys.path.insert(0, str(wheel))
     certifi: Any = importlib.import_module("pip._vendor.certifi.core")

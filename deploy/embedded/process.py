@@ -44,11 +44,13 @@ class Process:
         self._environ = environ
         self._cwd = cwd
         self._popen: subprocess.Popen[bytes] | None = None
+        self._log_from = 0
 
     def spawn(self) -> None:
         """Start it; returns at once."""
         rotate(self.log)
         with self.log.open("ab") as log:
+            self._log_from = log.tell()
             self._popen = subprocess.Popen(  # noqa: S603
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self._environ, cwd=self._cwd, start_new_session=True,
@@ -86,6 +88,12 @@ class Process:
         """Wait for its end; raises subprocess.TimeoutExpired."""
         if self._popen is not None:
             self._popen.wait(deadline_s)
+
+    def has_said(self, words: str) -> bool:
+        """Tell whether the log has `words` since the start."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_from)
+            return words.encode() in log.read()
 
     def last_words(self, marks: Sequence[str] = ()) -> str:
         """Return the last line of the log that has one of `marks`, or just the last line."""

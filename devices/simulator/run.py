@@ -13,9 +13,9 @@ The configuration is JSON::
 
 ``role`` is farm-station, echo-unit or fish-sorter, as the device's kind. ``site`` (farm stations of one site
 share its weather), ``seed`` and ``history_days`` are optional; fish units send at most 30 days of history
-unless told otherwise, since they measure each minute. ``history_from`` (Unix seconds) goes before all days: for
-a device whose older samples are known to have arrived. A device with ``"simple": true`` has no buffer: it
-sends neither boot nor number.
+unless told otherwise, since they measure each minute. ``history_from`` (Unix seconds) says it for a device
+whose older samples are known to have arrived, whatever the days. A device with ``"simple": true`` has no
+buffer: it sends neither boot nor number.
 
 The history goes out in columns of 60 samples, as from a device that was offline and now empties its buffer;
 then each sample goes out when its time has come. With a speed above 1 the history ends a day before now, that

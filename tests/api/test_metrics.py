@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from api.metrics import LATENCY_BOUNDS_S, Tally, flatten, sample
+from api.beats import flatten
+from api.metrics import LATENCY_BOUNDS_S, Tally, sample
+from store.migrate import read_migrations
+from tests.api.exposition import LINE, parse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -15,27 +17,7 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Asker
 
-LINE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:{((?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*)})? (\S+)')
-
-
-def parse(text: str) -> dict[str, float]:
-    """Read the text format; each family must be declared once, before its samples."""
-    found: dict[str, float] = {}
-    declared: set[str] = set()
-    for line in text.removesuffix("\n").split("\n"):
-        if line.startswith("# TYPE "):
-            name, sort = line.split()[2:]
-            assert name not in declared
-            assert sort in {"counter", "gauge", "histogram", "untyped"}
-            declared.add(name)
-        elif not line.startswith("# HELP "):
-            match = LINE.fullmatch(line)
-            assert match, line
-            assert {match[1], re.sub(r"_(bucket|sum|count)$", "", match[1])} & declared, line
-            key = line.rsplit(" ", 1)[0]
-            assert key not in found
-            found[key] = float(match[3])
-    return found
+LAST = read_migrations()[-1].name
 
 
 async def test_own_counts_and_those_of_gateways(ask: Asker) -> None:
@@ -53,7 +35,8 @@ async def test_own_counts_and_those_of_gateways(ask: Asker) -> None:
     assert found[f"chiiki_api_request_seconds_count{{{route}}}"] == 2
     assert found['chiiki_gateway_committed_total{process="gateway-1"}'] == 12
     assert found['chiiki_gateway_link_in_flight{process="gateway-1"}'] == 3
-    assert 0 <= found['chiiki_process_beat_age_seconds{process="gateway-1"}'] < 60
+    assert 0 <= found['chiiki_gateway_beat_age_seconds{process="gateway-1"}'] < 60
+    assert found['chiiki_gateway_up{process="gateway-1"}'] == 1
     assert found["chiiki_database_up"] == 1
     assert found["chiiki_api_pool_size"] >= 1
     assert "# TYPE chiiki_gateway_committed_total counter" in answer.text
@@ -63,7 +46,7 @@ def test_histogram_is_cumulative() -> None:
     tally = Tally()
     for took_s in (0.001, 0.005, 0.2, 99.0):
         tally.add("GET", "/x", 200, took_s)
-    found = parse("\n".join(tally.lines()))
+    found = parse("\n".join(tally.lines()) + "\n")
     buckets = [value for name, value in found.items() if "_bucket" in name]
     assert len(buckets) == len(LATENCY_BOUNDS_S) + 1
     assert (buckets[0], buckets[5], buckets[-2], buckets[-1]) == (2, 3, 3, 4)
@@ -81,12 +64,24 @@ def test_flatten_takes_numbers_only() -> None:
     assert found == {"p_a": 1.0, "p_b_c_d": 2.5, "p_b_e": 1.0}
 
 
+def test_units_are_spelled_out() -> None:
+    told = {"commit_s_total": 1, "slowest_commit_s": 2, "rss_bytes": 3, "s": 4, "link": {"wait_ms": 5}}
+    assert [name for name, _ in flatten(told)] == [
+        "commit_seconds_total",
+        "slowest_commit_seconds",
+        "rss_bytes",
+        "s",
+        "link_wait_milliseconds",
+    ]
+
+
 async def test_what_a_process_reported_long_ago_is_not_shown(ask: Asker, pool: AsyncConnectionPool) -> None:
     async with pool.connection() as conn:
         await conn.execute("UPDATE heartbeats SET beat_at = now() - interval '1 minute'")
     found = parse((await ask("GET", "/metrics", role=None)).text)
-    assert found['chiiki_process_beat_age_seconds{process="gateway-1"}'] > 59
-    assert not [name for name in found if name.startswith("chiiki_gateway_")]
+    assert found['chiiki_gateway_beat_age_seconds{process="gateway-1"}'] > 59
+    assert found['chiiki_gateway_up{process="gateway-1"}'] == 0
+    assert not [name for name in found if name.startswith("chiiki_gateway_committed")]
 
 
 async def test_ready_wants_a_gateway_that_reported_lately(
@@ -103,9 +98,17 @@ async def test_ready_wants_a_gateway_that_reported_lately(
     await client.close()
 
 
+async def test_any_name_of_a_gateway_will_do(ask: Asker, pool: AsyncConnectionPool) -> None:
+    async with pool.connection() as conn:
+        await conn.execute("UPDATE heartbeats SET process = 'tokyo \"2\"'")
+    assert (await ask("GET", "/ready", role=None)).data["ready"] is True
+    found = parse((await ask("GET", "/metrics", role=None)).text)
+    assert found['chiiki_gateway_committed_total{process="tokyo \\"2\\""}'] == 12
+
+
 async def test_ready_wants_all_migrations(ask: Asker, pool: AsyncConnectionPool) -> None:
     async with pool.connection() as conn:
-        await conn.execute("DELETE FROM schema_migrations WHERE name LIKE '0003%%'", [])
+        await conn.execute("DELETE FROM schema_migrations WHERE name = %s", [LAST])
     answer = await ask("GET", "/ready", role=None)
     assert (answer.status, answer.data["database"]) == (503, True)
-    assert answer.data["migrations_pending"] == ["0003_create_readings"]
+    assert answer.data["migrations_pending"] == [LAST]

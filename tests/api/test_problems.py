@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 import logging
@@ -112,6 +113,14 @@ async def test_body_too_large(ask: Asker) -> None:
     body = io.BytesIO(json.dumps({"label": "x" * 2_000_000}).encode())
     answer = await ask("POST", "/api/v1/devices", data=body, headers={"Content-Type": "application/json"})
     check(answer, "too-large")
+
+
+async def test_body_that_swells(ask: Asker) -> None:
+    """What counts is what it unpacks to, and it is not unpacked to the end."""
+    body = gzip.compress(b'{"label": "' + b"x" * 50_000_000 + b'"}')
+    assert len(body) < 100_000
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    check(await ask("POST", "/api/v1/devices", data=body, headers=headers), "too-large")
 
 
 async def raw(client: TestClient[Any, Any], request: bytes) -> bytes:

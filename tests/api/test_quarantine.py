@@ -36,6 +36,8 @@ async def test_payload_is_shown_as_text_only_where_it_is_json(
     number = await add(pool, ask.world.devices["shihoro-1"], payload)
     shown = (await ask("GET", f"/api/v1/quarantine/{number}", role="team")).data
     assert (shown["encoding"], shown["size_bytes"]) == (encoding, len(payload))
+    listed = (await ask("GET", "/api/v1/quarantine", role="team")).data["items"][0]
+    assert listed == {name: value for name, value in shown.items() if name not in {"payload", "encoding"}}
     raw = shown["payload"].encode() if encoding == "text" else base64.b64decode(shown["payload"])
     assert raw == payload
 

@@ -99,6 +99,27 @@ async def test_a_date_is_the_first_moment_of_the_day_in_the_zone(
     assert [r["value"] for r in await pages(ask, url(ask), tz="UTC", **day)] == []
 
 
+@pytest.mark.parametrize(
+    ("site_zone", "start"),
+    [
+        (None, "2026-07-01T00:00:00+09:00"),
+        ("Asia/Tokyo", "2026-07-01T00:00:00+09:00"),
+        ("America/Sao_Paulo", "2026-06-30T00:00:00-03:00"),
+    ],
+)
+async def test_buckets_begin_by_the_sites_clock_or_else_tokyos(
+    ask: Asker, pool: AsyncConnectionPool, site_zone: str | None, start: str
+) -> None:
+    await add_readings(pool, ask.world.series["shihoro-1"], [(datetime(2026, 6, 30, 23, tzinfo=UTC), 1.0, 1)])
+    async with pool.connection() as conn:
+        if site_zone is None:
+            await conn.execute("UPDATE devices SET site_id = NULL")
+        else:
+            await conn.execute("UPDATE sites SET timezone = %s", [site_zone])
+    page = (await ask("GET", url(ask), params={"every": "1d"})).data
+    assert (page["timezone"], page["buckets"][0]["start"]) == (site_zone or "Asia/Tokyo", start)
+
+
 def oracle(stored: list[Row], zone: ZoneInfo, key: Any) -> list[tuple[Any, int, float, float, float, int]]:
     groups: dict[Any, list[Row]] = {}
     for row in stored:
@@ -244,8 +265,8 @@ async def test_csv(ask: Asker, pool: AsyncConnectionPool) -> None:
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="shihoro-1-air_temperature.csv"'
     table = list(csv.reader(io.StringIO(answer.text, newline="")))
-    assert table[0] == ["at", "received_at", "air_temperature [degC]", "quality"]
-    read = [(datetime.fromisoformat(at), float(value), int(flag)) for at, _, value, flag in table[1:]]
+    assert table[0] == ["at", "received_at", "air_temperature [degC]", "quality", "simulated"]
+    read = [(datetime.fromisoformat(at), float(value), int(flag)) for at, _, value, flag, _ in table[1:]]
     assert read == stored
     assert answer.text.count("\r\n") == len(table)
     head = await ask("HEAD", url(ask), params={"format": "csv"})
@@ -253,7 +274,7 @@ async def test_csv(ask: Asker, pool: AsyncConnectionPool) -> None:
     short = await ask("GET", url(ask), params={"format": "csv", "limit": 3, "order": "desc"})
     assert len(short.text.splitlines()) == 4
     empty = await ask("GET", url(ask), params={"format": "csv", "from": "2030-01-01"})
-    assert empty.text == "at,received_at,air_temperature [degC],quality\r\n"
+    assert empty.text == "at,received_at,air_temperature [degC],quality,simulated\r\n"
 
 
 async def test_csv_of_buckets_equals_json(ask: Asker, pool: AsyncConnectionPool) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from psycopg.types.json import Jsonb
 
 from devices.credentials import verify_password
 from store.devices import broker_accounts
@@ -88,6 +86,7 @@ async def test_a_device_from_birth_to_revocation(ask: Asker, pool: AsyncConnecti
     assert rotated.data["device"]["rotated_at"] is not None
     revoked = await ask("POST", "/api/v1/devices/shihoro-2/revoke", role="staff")
     assert (revoked.data["revoked_at"] is not None, await account()) == (True, None)
+    assert revoked.data["health"]["state"] == "revoked"
     restored = await ask("POST", "/api/v1/devices/shihoro-2/restore", role="staff")
     assert restored.data["revoked_at"] is None
     assert verify_password(rotated.data["mqtt_password"], await account() or "")
@@ -107,27 +106,6 @@ async def test_devices_filtered_and_paged(ask: Asker) -> None:
     assert [device["name"] for device in echo] == ["z-1", "z-3"]
     at_farm = await walk(ask, "/api/v1/devices", site="farm", lab="shihoro")
     assert [device["name"] for device in at_farm] == ["shihoro-1"]
-
-
-async def test_health_of_a_device(ask: Asker, pool: AsyncConnectionPool) -> None:
-    device, series = ask.world.devices["shihoro-1"], ask.world.series["shihoro-1"]
-    now = datetime.now(UTC)
-    async with pool.connection() as conn:
-        await conn.execute("INSERT INTO series_latest VALUES (%s, %s, %s, 1, 1)", [series, now, now])
-        for hours, delay in ((1, -3_600_000), (2, -3_599_000), (48, -9_000_000)):
-            await conn.execute(
-                "INSERT INTO ledger (device_id, hour, min_delay_ms) VALUES (%s, %s, %s)",
-                [device, now - hours * HOUR, delay],
-            )
-        status = Jsonb({"online": True, "version": "1.2"})
-        await conn.execute("INSERT INTO device_status VALUES (%s, true, %s, %s)", [device, status, now])
-    health = (await ask("GET", "/api/v1/devices/shihoro-1")).data["health"]
-    assert health["state"] == "online"
-    assert health["clock"] == {"offset_s": -3600.0, "state": "ahead", "hours": 2}
-    assert (health["online"], health["status"]["version"], health["open_quarantine"]) == (True, "1.2", 1)
-    async with pool.connection() as conn:
-        await conn.execute("UPDATE series_latest SET received_at = %s", [now - timedelta(days=1)])
-    assert (await ask("GET", "/api/v1/devices/shihoro-1")).data["health"]["state"] == "silent"
 
 
 async def test_latest_tells_newest_by_device_time_from_last_received(

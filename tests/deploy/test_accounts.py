@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deploy.accounts import keep_accounts
+from deploy.accounts import keep_accounts, render_accounts
 from devices.credentials import hash_password
 from store.devices import add_device, put_service_account, revoke_device, rotate_device
+from store.heartbeats import beat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from tests.conftest import Broker
 
 
-@pytest.fixture
-async def kept(broker: Broker, database_url: str, wait: Any) -> AsyncIterator[list[float]]:
+@contextlib.asynccontextmanager
+async def keeping(broker: Broker, database_url: str, opened: asyncio.Event) -> AsyncIterator[list[float]]:
     """Keep the broker's accounts; gives the instants at which it was told to reload."""
     told: list[float] = []
 
@@ -30,12 +32,32 @@ async def kept(broker: Broker, database_url: str, wait: Any) -> AsyncIterator[li
         told.append(asyncio.get_running_loop().time())
         broker.reload()
 
-    task = asyncio.create_task(keep_accounts(database_url, broker.password_file, broker.acl_file, changed))
-    await asyncio.to_thread(wait, lambda: bool(told))
-    yield told
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    work = keep_accounts(database_url, broker.password_file, broker.acl_file, changed, opened)
+    task = asyncio.create_task(work)
+    try:
+        async with asyncio.timeout(5):
+            while not told:  # noqa: ASYNC110 -- nobody could set it
+                await asyncio.sleep(0.01)
+        yield told
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+async def kept(broker: Broker, database_url: str, pool: AsyncConnectionPool) -> AsyncIterator[list[float]]:
+    """Keep the accounts of a broker that a gateway has subscribed at."""
+    opened = asyncio.Event()
+    async with keeping(broker, database_url, opened) as told:
+        await report_gateway(pool, connected=True)
+        await asyncio.wait_for(opened.wait(), 5)
+        yield told
+
+
+async def report_gateway(pool: AsyncConnectionPool, *, connected: bool) -> None:
+    async with pool.connection() as connection:
+        await beat(connection, "gateway-1", 1, datetime.now(UTC), {"link_connected": connected})
 
 
 async def add(pool: AsyncConnectionPool, name: str) -> None:
@@ -148,3 +170,37 @@ async def test_the_account_files_are_closed_to_others(
         info = path.stat()
         assert info.st_mode & 0o777 == 0o600
         assert (info.st_uid != os.geteuid()) == as_root
+
+
+async def test_devices_wait_for_the_first_subscription(
+    broker: Broker, database_url: str, pool: AsyncConnectionPool, connect: Callable[..., Any], wait: Any
+) -> None:
+    """At the first start no session exists yet: the broker would acknowledge and forget."""
+    async with pool.connection() as connection:
+        await put_service_account(connection, "chiiki-gateway", hash_password("chiiki-gateway-secret"))
+    await add(pool, "north-1")
+    await report_gateway(pool, connected=True)  # that was at another broker, before this one
+    opened = asyncio.Event()
+    async with keeping(broker, database_url, opened):
+        gateway = await try_until_in(connect, broker.port, "chiiki-gateway", 2.0)
+        await asyncio.to_thread(gateway.subscribe, "chiiki/v1/+/up/#")
+        await report_gateway(pool, connected=False)
+        early = await asyncio.to_thread(connect, broker.port, "north-1", "north-1-secret")
+        await asyncio.to_thread(wait, early.disconnected.is_set)
+        assert early.refused == "Not authorized"
+        assert not opened.is_set()
+        await report_gateway(pool, connected=True)
+        device = await try_until_in(connect, broker.port, "north-1", 2.0)
+        assert opened.is_set()
+        said = await asyncio.to_thread(device.publish, "chiiki/v1/north-1/up/readings", b"{}")
+        assert said == "Success"
+
+
+async def test_where_devices_were_let_in_before_they_need_not_wait(
+    broker: Broker, database_url: str, pool: AsyncConnectionPool, connect: Callable[..., Any]
+) -> None:
+    """The gateway's session is in the broker's store: it keeps messages while the gateway is away."""
+    await add(pool, "north-1")
+    await render_accounts(pool, broker.password_file, broker.acl_file)
+    async with keeping(broker, database_url, asyncio.Event()):
+        await try_until_in(connect, broker.port, "north-1", 2.0)

@@ -67,13 +67,12 @@ def test_the_image_has_every_room() -> None:
 
 
 def test_compose_itself_accepts_the_file() -> None:
-    """Where there is a client with compose; elsewhere the tests above must do."""
     docker = shutil.which("docker")
     if (
         docker is None
         or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode
     ):
-        return
+        pytest.skip("no docker compose on this machine: the other tests of this file must do")
     environ = {"CHIIKI_DB_PASSWORD": "x", "PATH": "/usr/bin:/bin"}
     subprocess.run(
         [docker, "compose", "-f", DEPLOY / "compose.yaml", "config", "-q"], env=environ, check=True
@@ -87,7 +86,10 @@ def test_units(unit: Path, tmp_path: Path) -> None:
     assert command is not None
     assert unit.stem == f"chiiki-{command[1]}"
     assert command[1] in COMMANDS
-    for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=", "Restart=always"):
+    for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet="):
+        assert f"\n{line}\n" in text
+    # A gateway that finds no database ends after 30 s: it is started again, for as long as it takes.
+    for line in ("Restart=always", "StartLimitIntervalSec=0"):
         assert f"\n{line}\n" in text
     analyze = shutil.which("systemd-analyze")
     if analyze is not None:

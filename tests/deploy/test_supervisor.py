@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -15,13 +16,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.cli.status import NOT_RUNNING
+from deploy.demo import DEVICES
 from deploy.embedded.ports import free_port, is_open
-from deploy.settings import CHECKOUT
+from deploy.privilege import process_user
+from deploy.settings import CHECKOUT, load
 from deploy.supervisor import without_account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
+"""So that nothing is left of a run of the tests that is killed."""
 PARTS = {"supervisor", "postgres", "broker", "gateway", "api"}
 
 
@@ -54,7 +59,7 @@ class Installation:
         started_at = time.monotonic()
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "deploy", command], env=self.environ, cwd="/",
+                [*ENDS_WITH_US, sys.executable, "-P", "-m", "deploy", command], env=self.environ, cwd="/",
                 stdout=output, stderr=output,
             )  # fmt: skip
         while "\nready " not in "\n" + self.output.read_text():
@@ -116,6 +121,9 @@ def test_from_up_to_stop(installation: Installation) -> None:
     for part in parts.values():
         assert part["state"] == "running"
         assert Path(f"/proc/{part['pid']}").exists()
+    user, _ = process_user(load({"CHIIKI_STATE_DIR": str(installation.state_dir)}))
+    for name in ("gateway", "api"):
+        assert Path(f"/proc/{parts[name]['pid']}").stat().st_uid == (user.uid if user else os.geteuid())
     for name in ("postgres", "broker", "api"):
         assert is_open("127.0.0.1", parts[name]["port"])
     with urllib.request.urlopen(f"http://127.0.0.1:{installation.http_port}/ready", timeout=5) as answer:
@@ -154,7 +162,7 @@ def test_what_dies_is_started_again(installation: Installation) -> None:
 def test_ctrl_c_during_the_start_leaves_nothing(installation: Installation) -> None:
     with installation.output.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "deploy", "up"], env=installation.environ, cwd="/",
+            [*ENDS_WITH_US, sys.executable, "-P", "-m", "deploy", "up"], env=installation.environ, cwd="/",
             stdout=output, stderr=output,
         )  # fmt: skip
     wait_for((installation.state_dir / "postgres/made").exists)
@@ -198,15 +206,69 @@ def test_no_password_is_shown() -> None:
     assert without_account("mqtt://broker") == "mqtt://broker"
 
 
-def test_demo_shows_readings(installation: Installation) -> None:
+def test_nothing_is_lost_of_a_device_that_tries_from_the_beginning(
+    installation: Installation, connect: Callable[..., Any]
+) -> None:
+    """What the broker acknowledges before the gateway has a session would be forgotten."""
+    added = installation.run("device", "add", "north-1", "--lab=shihoro", "--kind=farm-station", "--json")
+    password = json.loads(added.stdout)["password"]
+    port, first_at = int(installation.environ["CHIIKI_MQTT_PORT"]), round(time.time()) - 100_000
+    acknowledged, refused, ready = [], [], threading.Event()
+
+    def be_a_device() -> None:
+        while not ready.wait(0.05):
+            if not is_open("127.0.0.1", port):
+                continue
+            client = connect(port, "north-1", password)
+            client.answered.wait(5)
+            if not client.connected.is_set():
+                refused.append(client.refused)
+                continue
+            for n in range(20):
+                payload = {"at": 1000 * (first_at + n), "values": {"air_temperature": 20.5}}
+                said = client.publish("chiiki/v1/north-1/up/readings", json.dumps(payload).encode())
+                acknowledged.append(said)
+            return
+
+    device = threading.Thread(target=be_a_device)
+    device.start()
+    try:
+        installation.start()
+        device.join(15)
+    finally:
+        ready.set()
+        device.join()
+    assert refused, "it did not try early enough to prove anything"
+    assert acknowledged == ["Success"] * 20
+    wait_for(lambda: ledger(installation, "north-1")["committed"] == 20)
+
+
+def ledger(installation: Installation, device: str) -> dict[str, int]:
+    token = (installation.state_dir / "operator-token").read_text().strip()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{installation.http_port}/api/v1/devices/{device}/ledger",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        total: dict[str, int] = json.load(answer)["total"]
+    return total
+
+
+def test_the_demo_sends_only_what_is_missing(installation: Installation) -> None:
+    names = [device.name for device in DEVICES]
+
+    def committed() -> int:
+        return sum(ledger(installation, name)["committed"] for name in names)
+
     installation.start("demo")
-    assert set(installation.parts()) == PARTS | {"simulator"}
-    tokens = json.loads((installation.state_dir / "demo-tokens.json").read_text())
-    for lab in ("shihoro", "sendai"):
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{installation.http_port}/api/v1/labs/{lab}/latest",
-            headers={"Authorization": f"Bearer {tokens[lab]}"},
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            assert json.load(answer)["items"]
+    seen = [0, committed()]
+    while seen[-1] > seen[-2] or seen[-1] < 100_000:
+        time.sleep(1)
+        seen.append(committed())
+    installation.end()
+    installation.start("demo")
     assert (installation.state_dir / "demo-simulator.json").stat().st_mode & 0o777 == 0o600
+    time.sleep(3)
+    for name in names:
+        total = ledger(installation, name)
+        assert total["committed"] == total["received"] > 0, (name, total)

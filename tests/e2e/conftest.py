@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.system import System
+from tests.e2e.installation import Installation
+from tests.e2e.system import KINDS, System
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,3 +24,18 @@ def system(programs: Programs, state_dir: Path) -> Iterator[System]:
         yield system
     finally:
         system.stop()
+
+
+@pytest.fixture(scope="session")
+def installation(programs: Programs, services_dir: Path) -> Iterator[Installation]:
+    """What ``./chiiki up`` runs, with a folder of kinds that tests may change."""
+    folder = services_dir / "installation"
+    folder.mkdir(mode=0o755)
+    shutil.copytree(KINDS, folder / "kinds")
+    installation = Installation("up", folder, CHIIKI_KINDS_DIR=str(folder / "kinds"))
+    try:
+        installation.start()
+        yield installation
+    finally:
+        installation.stop()
+        shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""An installation as its users have it: ``up`` or ``demo`` as a process, the command line and HTTP to reach it."""
+"""An installation as its users have it: ``up`` or ``demo`` as a process, the command line, HTTP."""
 
 from __future__ import annotations
 
@@ -87,6 +87,11 @@ class Installation:
     def processes(self) -> dict[str, dict[str, Any]]:
         """What ``status`` says of each process, by name."""
         return {one["name"]: one for one in self.told("status")["processes"]}
+
+    @property
+    def operator(self) -> str:
+        """The operator's API token, which the first start made."""
+        return (self.state_dir / "operator-token").read_text().strip()
 
     def token(self, role: str, lab: str | None = None) -> str:
         """Make an API token."""

@@ -55,10 +55,6 @@ def tokens(demo: Installation) -> dict[str, str]:
     return {"shihoro": shihoro[1], "sendai": sendai[1]}
 
 
-def operator(demo: Installation) -> str:
-    return (demo.state_dir / "operator-token").read_text().strip()
-
-
 def test_status_names_every_process(demo: Installation) -> None:
     named = demo.processes()
 
@@ -136,10 +132,12 @@ def test_every_devices_ledger_balances(demo: Installation, tokens: dict[str, str
 
 
 def test_nothing_is_in_quarantine_and_metrics_have_the_gateway(demo: Installation) -> None:
-    assert demo.get("/api/v1/quarantine", operator(demo))["items"] == []
+    assert demo.get("/api/v1/quarantine", demo.operator)["items"] == []
     metrics = demo.get("/metrics")
 
-    committed = re.search(r'^chiiki_gateway_committed_total\{process="gateway-1"\} (\d+)$', metrics, re.M)
+    committed = re.search(
+        r'^chiiki_gateway_committed_total\{process="gateway-1"\} (\d+)$', metrics, re.MULTILINE
+    )
     assert committed
     assert int(committed[1]) > 0
 
@@ -165,6 +163,6 @@ def test_it_ends_whole_and_starts_again_quickly(demo: Installation, capsys: Any)
     assert again_s < AGAIN_S
     assert READY in demo.said
     assert demo.processes().keys() == LISTENING | SILENT
-    ledger = demo.get("/api/v1/devices/shihoro-farm-1/ledger", operator(demo))
+    ledger = demo.get("/api/v1/devices/shihoro-farm-1/ledger", demo.operator)
     assert ledger["balances"] is True
     assert ledger["total"]["conflicting"] == ledger["total"]["quarantined"] == 0

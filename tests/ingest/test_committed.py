@@ -78,8 +78,10 @@ class Outbox:
     def __init__(self) -> None:
         self.sent: list[tuple[str, object]] = []
         self.full = False
+        self.tries = 0
 
     def publish(self, topic: str, payload: bytes) -> bool:
+        self.tries += 1
         if not self.full:
             self.sent.append((topic, json.loads(payload)))
         return not self.full
@@ -114,3 +116,43 @@ async def test_devices_are_told_at_most_once_a_second_unless_they_ask(desk: Desk
     notices.tell_due()
     notices.tell_due()
     assert [body["seq"] for _, body in outbox.sent] == [1, 3, 4]
+
+
+def committed(seq: int, boot: str = "b") -> Committed:
+    return Committed(device_id=1, boot=boot, seq=seq)
+
+
+@pytest.fixture
+async def notices(desk: Desk, outbox) -> Notices:
+    await desk.registry.load()
+    assert desk.registry.by_name["north-1"].id == 1
+    return Notices(outbox, desk.registry, Metrics())
+
+
+async def test_a_batch_that_was_overtaken_does_not_take_anything_back(outbox, notices: Notices):
+    """Of two batches written at once the second may be committed first, and know less."""
+    notices.note([committed(20)], set())
+    notices.note([committed(0)], set())
+    notices.tell_due()
+    notices.note([committed(10)], set())
+    assert [body["seq"] for _, body in outbox.sent] == [20]
+    assert notices._waiting == {}
+    notices.note([committed(10)], {(1, "b")})  # an answer there is all the same
+    assert [body["seq"] for _, body in outbox.sent] == [20, 20]
+
+
+async def test_a_link_that_takes_nothing_is_not_tried_for_each_device(outbox, notices: Notices):
+    outbox.full = True
+    notices.note([committed(1, str(number)) for number in range(1000)], set())
+    notices.tell_due()
+    assert outbox.tries == 1
+    assert len(notices._waiting) == 1000
+    outbox.full = False
+    notices.tell_due()
+    assert len(outbox.sent) == 1000
+
+
+@pytest.mark.parametrize("more", [{}, {"oldest": 1}, {"oldest": 7}, {"online": True}, {"note": "\u0000"}])
+async def test_whoever_asks_is_answered_though_nothing_is_known(desk: Desk, more):
+    ask = {"boot": "b", "ask": "committed"} | more
+    assert told(await desk.send(ask, topic=TOPIC)) == {"b": max(0, more.get("oldest", 1) - 1)}

@@ -14,12 +14,16 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from ingest import replay as replay_module
 from ingest.gateway import GatewaySettings, run
 from ingest.link import LinkSettings, make_link
+from ingest.metrics import Metrics
+from ingest.requests import _serve_one
 from store.devices import revoke_device
 from store.heartbeats import list_beats
+from store.pool import open_pool
 from store.requests import add_request, get_request
-from tests.ingest.desk import NOW_MS, Desk, dumps, sample
+from tests.ingest.desk import LARGEST, NOW_MS, Desk, dumps, sample
 from tests.ingest.link_lab import PASSWORD, collect, running, send
 
 if TYPE_CHECKING:
@@ -205,3 +209,54 @@ async def test_nothing_is_acknowledged_while_the_database_is_away(
                     pass
                 await asyncio.sleep(0.1)
     assert await desk.ledger() == {"messages": 1001, "received": 1001, "committed": 1001}
+
+
+async def test_a_request_that_makes_us_fail_ends_and_the_gateway_goes_on(desk: Desk, broker, database_url):
+    async with gateway(broker, database_url, poll_s=0.1):
+        async with desk.pool.connection() as conn:
+            request = await add_request(conn, verb="replay", argument=["not", "an", "object"])  # type: ignore[arg-type]
+        async with asyncio.timeout(5):
+            while request.state == "waiting":
+                async with desk.pool.connection() as conn:
+                    request = await get_request(conn, request.id)
+                await asyncio.sleep(0.02)
+        assert request.state == "failed"
+        await send(broker, readings(sample()))
+        await ledger_of(desk, 1)
+
+
+async def test_a_change_of_the_registry_that_was_not_heard_of_is_found(desk: Desk, broker, database_url):
+    async with gateway(broker, database_url, refresh_s=0.2):
+        await send(broker, readings(sample(NOW_MS - 1)))
+        await ledger_of(desk, 1)
+        async with desk.pool.connection() as conn:
+            await conn.execute("ALTER TABLE devices DISABLE TRIGGER devices_notify")
+            await revoke_device(conn, "north-1")
+        await asyncio.sleep(1.0)
+        await send(broker, readings(sample()))
+        await ledger_of(desk, 2)
+    assert [row.reason for row in await desk.quarantine()] == ["device_revoked"]
+
+
+async def test_a_replay_longer_than_an_idle_transaction_may_last(desk: Desk, database_url, monkeypatch):
+    """Its request is taken in a transaction that waits all the while."""
+    monkeypatch.setattr("store.pool.IDLE_IN_TRANSACTION_S", 0.5)
+    monkeypatch.setattr("ingest.replay.AT_ONCE", 1)
+    await desk.send(*(sample(NOW_MS - n) for n in range(6)), device="south-1")
+    await desk.register("south-1")
+    once = replay_module._replay_locked
+
+    async def slow(*arguments: Any) -> Any:
+        await asyncio.sleep(0.3)
+        return await once(*arguments)
+
+    monkeypatch.setattr("ingest.replay._replay_locked", slow)
+    async with desk.pool.connection() as conn:
+        request = await add_request(conn, verb="replay", argument={})
+    pool = await open_pool(database_url, process="test")
+    assert await _serve_one(pool, desk.registry, Metrics(), LARGEST)
+    await pool.close()
+    async with desk.pool.connection() as conn:
+        request = await get_request(conn, request.id)
+    assert request.outcome is not None
+    assert request.outcome["rows"] == 6

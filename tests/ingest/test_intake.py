@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 
 import cbor2
 import numpy as np
@@ -14,12 +16,12 @@ from devices.kinds import load_kinds
 from devices.model import Device, Series
 from ingest.batch import seal
 from ingest.chunk import Chunk
-from ingest.examine import Odd, examine_one
-from ingest.intake import sift
+from ingest.examine import Odd, find_out
+from ingest.intake import AT_ONCE, BYTES_AT_ONCE, cut, sift, take_in
 from ingest.ledger import tally
 from ingest.registry import Registry
 from store.readings import Fates
-from tests.ingest.desk import LARGEST, NOW_MS, Messages
+from tests.ingest.desk import LARGEST, NOW_MS, Desk, Messages, dumps, sample
 
 KEYS = ["air_temperature", "relative_humidity", "air_temperature@canopy"]
 numbers = st.floats(-1e6, 1e6) | st.integers(-(2**40), 2**40)
@@ -96,7 +98,8 @@ async def test_the_quick_way_finds_what_the_exact_way_finds(bodies, binary):
 
 async def examine_into(registry: Registry, chunk: Chunk, messages: Messages, number: int) -> None:
     odd = Odd(number=number, topic=messages.topics[number], payload=messages.payloads[number])
-    (await examine_one(registry, chunk, odd, LARGEST)).fill(chunk, odd)
+    (findings,) = await find_out(registry, chunk, [odd], LARGEST)
+    findings.fill(chunk, odd)
 
 
 @pytest.mark.parametrize("encode", [lambda body: json.dumps(body).encode(), cbor2.dumps])
@@ -125,3 +128,73 @@ def test_layouts_of_one_device_are_bounded():
         sender.layouts[str(number),] = np.zeros(1, np.int32)
     assert sender.lay_out((KEYS[0],)) is not None
     assert len(sender.layouts) == 1
+
+
+def test_slices_are_bounded_by_messages_and_by_bytes():
+    """A backlog of large messages must not become one transaction of millions of readings."""
+    half = bytes(BYTES_AT_ONCE // 2)
+    sizes = [len(part) for part in cut([half] * 4 + [half * 3] + [b"x"] * (AT_ONCE + 1))]
+    assert sizes == [2, 2, 1, AT_ONCE, 1]
+    assert [*cut([])] == []
+    assert [*cut([b"", b""])] == [range(2)]
+
+
+async def test_one_large_bad_message_does_not_hold_the_loop_up(desk: Desk):
+    """60,000 readings to be rejected one by one take half a second."""
+    await desk.send(sample())
+    zeros, ones = b",".join([b"0"] * 60_000), b",".join([b"1"] * 60_000)
+    body = b'{"at":[' + zeros + b'],"values":{"air_temperature":[' + ones + b"]}}"
+    messages = Messages(NOW_MS * 1000, ["chiiki/v1/north-1/up/readings"] * 3, [body] * 3, [False] * 3)
+    shares: list[float] = []
+
+    async def watch() -> None:
+        while True:
+            began_s = time.thread_time()
+            await asyncio.sleep(0.001)
+            shares.append(time.thread_time() - began_s)
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0.01)
+    chunks = [chunk async for chunk in take_in(desk.registry, messages, LARGEST)]
+    watching.cancel()
+    assert [len(item.indices or ()) for chunk in chunks for _, _, item in chunk.rejections] == [60_000] * 3
+    assert max(shares) < 0.1
+
+
+async def test_the_series_of_many_new_devices_are_opened_together(desk: Desk, monkeypatch):
+    names = [f"new-{number}" for number in range(30)]
+    for name in names:
+        await desk.register(name)
+    kind = desk.registry._kinds["farm-station"]
+    keys = [name for name, channel in kind.quantities.items() if "" in channel.positions][:5]
+    opened: list[int] = []
+    open_channels = desk.registry.open_channels
+
+    async def count(wanted):
+        opened.append(len(wanted))
+        await open_channels(wanted)
+
+    monkeypatch.setattr(desk.registry, "open_channels", count)
+    bodies = [dumps({"at": NOW_MS, "values": dict.fromkeys(keys, 1)})] * 30
+    topics = [f"chiiki/v1/{name}/up/readings" for name in names]
+    written = await desk.deliver(Messages(NOW_MS * 1000, topics, bodies, [False] * 30))
+    assert written.counts.tolist() == [30 * len(keys), 0, 0, 0]
+    assert opened == [30 * len(keys)]
+
+
+async def test_no_message_opens_more_series_than_the_kind_allows(desk: Desk):
+    await desk.register("logger", kind="generic-logger")
+    most = desk.registry._kinds["generic-logger"].max_series
+    keys = [f"air_temperature@p{number}" for number in range(most + 3)]
+    await desk.send({"at": NOW_MS, "values": dict.fromkeys(keys, 1)}, device="logger")
+    (row,) = await desk.quarantine()
+    assert (row.reason, row.readings) == ("too_many_series", 3)
+    assert len(await desk.rows("SELECT 1 FROM series")) == most
+
+
+async def test_a_series_that_the_database_refuses_costs_only_its_own_readings(desk: Desk):
+    async with desk.pool.connection() as conn:
+        await conn.execute("ALTER TABLE series ADD CONSTRAINT dry CHECK (quantity <> 'relative_humidity')")
+    await desk.send(sample(air_temperature=1, relative_humidity=2))
+    assert await desk.values() == {"air_temperature": [1.0]}
+    assert [row.reason for row in await desk.quarantine()] == ["database_refused"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ingest.committed import Notices
-from ingest.line import Line
+from ingest.errors import WriterStopped
+from ingest.line import Line, _Going
 from ingest.link import LinkClosed
 from ingest.metrics import Metrics
 from tests.ingest.desk import LARGEST, NOW_MS, Desk, Messages, dumps, sample
@@ -68,7 +72,10 @@ async def feed() -> Feed:
 
 
 @asynccontextmanager
-async def working(desk: Desk, feed: Feed, scribe: Any, **settings: Any) -> AsyncIterator[Line]:
+async def working(
+    desk: Desk, feed: Feed, scribe: Any, tasks_of: list[Any] | None = None, **settings: Any
+) -> AsyncIterator[Line]:
+    tasks_of = [] if tasks_of is None else tasks_of
     metrics = Metrics()
     chosen = {"batch_rows": 100, "batch_age_s": 0.01, "largest": LARGEST} | settings
     line = Line(
@@ -81,8 +88,7 @@ async def working(desk: Desk, feed: Feed, scribe: Any, **settings: Any) -> Async
         **chosen,
     )
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        tasks.create_task(line.take())
-        tasks.create_task(line.write())
+        tasks_of += [tasks.create_task(line.take()), tasks.create_task(line.write())]
         yield line
         feed.waiting.put_nowait(None)
 
@@ -177,3 +183,82 @@ async def test_acknowledgements_keep_their_order_when_the_second_batch_is_done_f
         assert feed.acknowledged == [], "the second batch is committed, the first is not"
         scribe.go_on.release()
     assert [id(item) for item in feed.acknowledged] == [id(item) for item in sent]
+
+
+class Failing(SlowScribe):
+    """Fails at the first batch when let go on; the others are written at once."""
+
+    async def write(self, sheet: Sheet) -> Written:
+        first = not self.sizes
+        self.sizes.append(len(sheet.row))
+        if first:
+            await self.go_on.acquire()
+            raise RuntimeError("a fault of ours")
+        return await self._desk.scribe.write(sheet)
+
+
+@pytest.mark.parametrize("end", ["fail", "cancel"])
+async def test_a_delivery_that_began_in_a_batch_which_is_lost_is_not_acknowledged(desk: Desk, feed, end):
+    """Its last part is committed, its first is not."""
+    scribe = Failing(desk)
+    line_task: list[asyncio.Task[None]] = []
+    with contextlib.suppress(ExceptionGroup, asyncio.CancelledError):
+        async with working(desk, feed, scribe, batch_rows=250, tasks_of=line_task):
+            feed.waiting.put_nowait(delivery(0, 500))
+            while (await desk.ledger()).get("committed") != 250:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            if end == "fail":
+                scribe.go_on.release()
+            else:
+                line_task[1].cancel()
+            await asyncio.sleep(0.2)
+            line_task[0].cancel()
+    assert feed.acknowledged == []
+
+
+async def test_a_batch_is_not_safe_when_its_task_was_given_up():
+    async def fail() -> None:
+        raise RuntimeError
+
+    for task in (asyncio.create_task(fail()), asyncio.create_task(asyncio.sleep(9))):
+        asyncio.get_running_loop().call_later(0.01, task.cancel)
+        with pytest.raises(WriterStopped):
+            await _Going(None, task).await_safe()  # type: ignore[arg-type]
+
+
+async def test_of_two_states_in_neighbouring_batches_the_later_one_stays(desk: Desk, feed):
+    scribe = SlowScribe(desk)
+    states = []
+    for number, online in enumerate((False, True)):
+        item = delivery(100 * number, 100)
+        item.topics[50] = "chiiki/v1/north-1/up/status"
+        item.payloads[50] = dumps({"online": online})
+        states.append(item)
+    async with working(desk, feed, scribe, batch_rows=99):
+        for item in states:
+            feed.waiting.put_nowait(item)
+        await asyncio.sleep(0.2)
+        assert len(scribe.sizes) == 1, "the second must wait for the first"
+        for _ in range(2):
+            scribe.go_on.release()
+    assert [row["online"] for row in await desk.rows("SELECT online FROM device_status")] == [True]
+
+
+async def test_batches_that_are_done_are_forgotten(desk: Desk, feed):
+    sheets: list[weakref.ref[Any]] = []
+
+    class Watched(SlowScribe):
+        async def write(self, sheet: Sheet) -> Written:
+            sheets.append(weakref.ref(sheet.columns.at))
+            return await self._desk.scribe.write(sheet)
+
+    async with working(desk, feed, Watched(desk)):
+        for number in range(8):
+            feed.waiting.put_nowait(delivery(100 * number, 100))
+        while len(feed.acknowledged) < 8:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        gc.collect()
+        assert len(sheets) >= 8
+        assert sum(sheet() is not None for sheet in sheets) <= 2

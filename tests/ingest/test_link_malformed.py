@@ -106,3 +106,15 @@ async def test_a_packet_larger_than_agreed_ends_the_connection(caplog):
     async with told_by("mqtt5", publish(b"x" * 600_000, 1), packet_bytes=300_000) as link:
         await until(lambda: link.stats.reconnects == 1)
     assert "more than was agreed" in caplog.text
+
+
+async def test_topics_that_are_long_are_not_remembered():
+    """A sender has as many topics of 64 KiB below its own name as it likes."""
+    names = [TOPIC, f"{TOPIC}/{'x' * 60_000}", TOPIC]
+    stream = [
+        mqtt5.PublishPacket(name, b"", qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=number).write()
+        for number, name in enumerate(names, start=1)
+    ]
+    async with told_by("mqtt5", *stream) as link:
+        assert [topic for topic, _ in await collect(link, 3)] == names
+        assert list(link._wire._topics) == [TOPIC.encode()]

@@ -55,3 +55,10 @@ def test_times_that_are_allowed(value, at):
 )
 def test_times_that_are_not(value):
     assert isinstance(read_at(value, RECEIVED_US), str)
+
+
+@pytest.mark.parametrize("at", [10**400, -(10**400), 10**18, 1.7e308], ids=["huge", "low", "large", "float"])
+def test_numbers_beyond_all_reckoning_are_told(at):
+    told = read_at(at, 0)
+    assert isinstance(told, str)
+    assert len(told) < 400

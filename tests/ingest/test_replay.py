@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from ingest.replay import replay
+from store.quarantine import is_taken
 from tests.ingest.desk import LARGEST, NOW_MS, Desk, sample
 
 HOUR_MS = 3_600_000
@@ -153,3 +154,49 @@ async def test_what_cannot_be_mended_stays_as_it_is(desk: Desk, body):
     assert (after.id, after.reason, after.detail) == (before[0].id, before[0].reason, before[0].detail)
     assert after.replayed_at is not None
     assert await desk.ledger() == {"messages": 1, "received": 1, "quarantined": 1}
+
+
+async def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(desk: Desk, caplog):
+    bodies = [sample(NOW_MS - n, air_temperature=n) for n in range(5)]
+    await desk.send(*bodies, device="south-1")
+    south = await desk.register("south-1")
+    # Its ledger lacks what the row would take out.
+    first = (await desk.quarantine())[0]
+    async with desk.pool.connection() as conn:
+        await conn.execute("UPDATE quarantine_sightings SET pending = 9 WHERE quarantine_id = %s", [first.id])
+    assert await desk.replay() == {"rows": 4, "closed": 4, "committed": 4, "failed": 1}
+    assert [row.id for row in await desk.quarantine()] == [first.id]
+    assert await desk.ledger(south.id) == {"messages": 4, "received": 4, "committed": 4}
+    assert f"message {first.id} cannot be replayed" in caplog.text
+
+
+async def test_the_same_message_comes_in_for_another_reason_during_a_replay(desk: Desk, monkeypatch):
+    """Between the look whether the new row is taken and the writing of it."""
+    bad = sample(moonlight="x")
+    await desk.send(bad, device="south-1")
+    await desk.register("south-1")
+    other = Desk(desk.pool)
+    came = False
+
+    async def taken(conn, digest, quarantine_id):
+        nonlocal came
+        answer = await is_taken(conn, digest, quarantine_id)
+        if not came:
+            came = True
+            await other.send(bad, device="south-1")
+        return answer
+
+    monkeypatch.setattr("ingest.replay.is_taken", taken)
+    async with asyncio.timeout(10):
+        assert await desk.replay() == {"rows": 1, "closed": 1, "quarantined": 1}
+    assert [(row.reason, row.sightings) for row in await desk.quarantine()] == [("not_a_number", 2)]
+    assert await desk.ledger() == {"messages": 2, "received": 2, "quarantined": 2}
+
+
+async def test_a_state_is_replayed_too_unless_a_newer_one_is_known(desk: Desk):
+    topic = "chiiki/v1/south-1/up/status"
+    await desk.send({"online": True, "rssi": 1}, topic=topic)
+    await desk.register("south-1")
+    await desk.replay()
+    (row,) = await desk.rows("SELECT online, payload FROM device_status")
+    assert row == {"online": True, "payload": {"online": True, "rssi": 1}}

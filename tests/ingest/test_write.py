@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 
 import pytest
 
+from ingest.chunk import REFUSAL_ROWS
+from ingest.codecs import Undecodable
+from ingest.intake import take_in
 from ingest.samples import Rejection
 from store.errors import RowsRefused
-from tests.ingest.desk import NOW_MS, Desk, Messages, dumps, sample
+from tests.ingest.desk import LARGEST, NOW_MS, Desk, Messages, dumps, sample
 
 
 async def test_readings_are_stored_with_both_clocks_and_a_quality_flag(desk: Desk):
@@ -170,3 +174,36 @@ async def test_the_last_to_arrive_is_the_latest(desk: Desk):
 def test_a_rejection_of_a_whole_message_counts_as_one():
     assert Rejection("bad_json", "", None).readings == 1
     assert Rejection("bad_time", "", [1, 2]).readings == 2
+
+
+async def test_whatever_a_detail_holds_it_can_be_kept(desk: Desk, monkeypatch):
+    """A text that PostgreSQL cannot hold would stop the line for ever: the message comes again and again."""
+    odd = "\x00\ud800" + "x" * 100_000
+    monkeypatch.setattr("ingest.examine.decode", lambda _: Undecodable("bad_cbor", odd))
+    async with asyncio.timeout(5):
+        await desk.send(b"\x00")
+    (row,) = await desk.quarantine()
+    assert row.detail.startswith("\\x00\\ud800xxx")
+    assert len(row.detail) < 2000
+
+
+async def test_a_flood_of_bad_messages_leaves_the_loop_to_others(desk: Desk):
+    bad = [b'{"at": %d, "values": {"air' % number for number in range(8000)]
+    topics = ["chiiki/v1/north-1/up/readings"] * len(bad)
+    messages = Messages(NOW_MS * 1000, topics, bad, [False] * len(bad))
+    chunks = [chunk async for chunk in take_in(desk.registry, messages, LARGEST)]
+    assert sum(chunk.rows for chunk in chunks) == REFUSAL_ROWS * len(bad)
+    sheet = desk.scribe.seal(chunks)
+    shares: list[float] = []
+
+    async def watch() -> None:
+        while True:
+            began_s = time.thread_time()
+            await asyncio.sleep(0.001)
+            shares.append(time.thread_time() - began_s)
+
+    watching = asyncio.create_task(watch())
+    await desk.scribe.write(sheet)
+    watching.cancel()
+    assert max(shares) < 0.1
+    assert await desk.ledger() == {"messages": 8000, "received": 8000, "quarantined": 8000}

@@ -53,3 +53,10 @@ async def test_a_boot_full_of_gaps_does_not_grow_without_end(pool, device_id, mo
     assert await add(pool, device_id, ("a", ((9, 9),), 0)) == {"a": 1}
     assert await add(pool, device_id, ("a", ((2, 2), (4, 4)), 0)) == {"a": 5}
     assert await add(pool, device_id, ("a", ((9, 9),), 9)) == {"a": 9}
+
+
+async def test_what_is_not_noted_stays_given_up(pool, device_id, monkeypatch):
+    """Else what a device was told to be safe would not be any more."""
+    monkeypatch.setattr("store.boots.MOST_RUNS", 2)
+    assert await add(pool, device_id, ("a", ((5, 5), (9, 9)), 5)) == {"a": 5}
+    assert await add(pool, device_id, ("a", ((2, 2), (12, 12)), 0)) == {"a": 5}

@@ -64,3 +64,26 @@ async def test_moves_change_an_entry_or_open_one(pool):
             ],
         )
     assert await read(pool) == [(HOUR, 1, 2, 2, 0, None), (later, 1, 2, 2, 0, None)]
+
+
+async def heard_at(pool) -> datetime | None:
+    async with pool.connection() as conn:
+        cursor = await conn.execute("SELECT heard_at FROM ledger WHERE device_id = 5")
+        return (await cursor.fetchone())[0]
+
+
+async def test_when_live_readings_were_last_booked(pool):
+    async with transaction(pool) as conn:
+        await add_entries(conn, entries())  # an import, or messages without readings
+    assert await heard_at(pool) is None
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    async with transaction(pool) as conn:
+        await add_entries(conn, entries(delay=20))
+    first = await heard_at(pool)
+    assert before < first < datetime.now(UTC) + timedelta(seconds=1)
+    async with transaction(pool) as conn:
+        await add_entries(conn, entries())
+    assert await heard_at(pool) == first
+    async with transaction(pool) as conn:
+        await add_entries(conn, entries(delay=30))
+    assert await heard_at(pool) > first

@@ -7,7 +7,7 @@ import pytest
 
 from store.devices import add_device
 from store.pool import open_pool
-from store.series import all_series, list_series, open_series
+from store.series import SeriesKey, all_series, list_series, open_all_series, open_series
 
 if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool
@@ -57,3 +57,15 @@ async def test_a_devices_series_are_its_labs(pool: AsyncConnectionPool, device_i
         assert await list_series(connection, "north-1") == [first, second]
         assert await list_series(connection, "north-1", "kaga") == [first, second]
         assert await list_series(connection, "north-1", "hakusan") == []
+
+
+async def test_many_are_opened_at_once(pool: AsyncConnectionPool, device_id: int) -> None:
+    keys = [SeriesKey(device_id, "soil_moisture", f"{n}cm", "%") for n in range(20)]
+    async with pool.connection() as connection:
+        first = await open_series(connection, *keys[3])
+        opened = await open_all_series(connection, [*keys, keys[5]])
+        assert opened[keys[3]] == first
+        assert {(s.device_id, s.quantity, s.position, s.unit) for s in opened.values()} == set(keys)
+        assert await open_all_series(connection, keys[:7]) == {key: opened[key] for key in keys[:7]}
+        assert await open_all_series(connection, []) == {}
+        assert len(await all_series(connection)) == 20

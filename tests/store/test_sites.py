@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
 from store.errors import StoreConflict, StoreMissing
-from store.sites import add_site, find_site, list_sites
+from store.sites import add_site, change_site, find_site, list_sites
 
 if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool
@@ -54,3 +55,17 @@ async def test_pages_add_up(pool: AsyncConnectionPool) -> None:
         first = await list_sites(connection, limit=3)
         rest = await list_sites(connection, limit=3, after=first[-1].id)
     assert [site.slug for site in first + rest] == [f"field-{number}" for number in range(5)]
+
+
+async def test_a_site_is_changed_and_its_neighbours_are_not(pool: AsyncConnectionPool) -> None:
+    async with pool.connection() as connection:
+        for lab in ("kaga", "hakusan"):
+            await add_site(connection, lab=lab, slug="field", name_ja="畑", name_en="Field", polygon=FIELD)
+        site = await find_site(connection, "kaga", "field")
+        changed = dataclasses.replace(site, name_ja="南の畑", latitude=43.1, longitude=143.2, polygon=None)
+        assert (
+            await change_site(connection, changed) == changed == await find_site(connection, "kaga", "field")
+        )
+        assert (await find_site(connection, "hakusan", "field")).polygon == FIELD
+        with pytest.raises(StoreMissing, match="no site 'kaga/elsewhere'"):
+            await change_site(connection, dataclasses.replace(site, slug="elsewhere"))

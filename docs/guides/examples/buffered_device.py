@@ -102,5 +102,7 @@ while COUNT == 0 or seq < COUNT or unsent():
             client.reconnect()
         except OSError as problem:
             print(f"no broker at {BROKER}: {problem}; keeping {unsent()} messages")
-client.publish(f"chiiki/v1/{DEVICE}/up/status", json.dumps({"online": False}), qos=1, retain=True)
+last = client.publish(f"chiiki/v1/{DEVICE}/up/status", json.dumps({"online": False}), qos=1, retain=True)
+while not last.is_published() and client.loop(timeout=0.2) == mqtt.MQTT_ERR_SUCCESS:
+    pass
 client.disconnect()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,6 +16,8 @@ from store.migrate import read_migrations
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from deploy.embedded.provision import Programs
 
 LAST = read_migrations()[-1].name
 
@@ -46,3 +49,15 @@ def test_a_database_that_does_not_exist_is_one_line(tmp_path: Path, database_url
     with pytest.raises(StoreUnavailable, match='"nowhere" does not exist') as caught:
         migrate.run(argparse.Namespace(check=False, json=False), settings)
     assert "\n" not in str(caught.value)
+
+
+def test_check_leaves_an_embedded_database_as_it_is(
+    state_dir: Path, programs: Programs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(state_dir=state_dir)
+    migrations = [migration.name for migration in read_migrations()]
+    for _ in range(2):
+        assert migrate.run(argparse.Namespace(check=True, json=True), settings) == 1
+        assert json.loads(capsys.readouterr().out)["pending"] == migrations
+    assert migrate.run(argparse.Namespace(check=False, json=True), settings) == 0
+    assert json.loads(capsys.readouterr().out)["applied"] == migrations
