@@ -45,8 +45,6 @@ class Notices:
             known = self._waiting.get(key)
             told = self._told.get(key)
             most = max(item.seq, known.seq if known else 0, told[1] if told else 0)
-            if told is not None and most == told[1] and key not in asked:
-                continue
             self._waiting[key] = replace(item, seq=most)
             if len(self._waiting) > MOST_WAITING:  # the broker is away; a device that asks will be told again
                 del self._waiting[next(iter(self._waiting))]

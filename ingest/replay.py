@@ -20,7 +20,7 @@ from ingest.quarantine import collect
 from ingest.samples import Rejection
 from ingest.sequences import gather_boots
 from ingest.topics import parse_topic
-from store.batches import transaction
+from store.batches import keep_writers_out, transaction
 from store.boots import add_seqs
 from store.errors import RowsRefused, RowsRepeated, StoreUnavailable
 from store.ledger import Move, move_entries
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from store.pool import AsyncConnection, AsyncConnectionPool
     from store.quarantine import Quarantined
 
-AT_ONCE: Final = 50
-"""Rows in one transaction: the ledger's entries of their devices are locked meanwhile."""
+AT_ONCE: Final = 20
+"""Rows in one transaction: the gateways' batches wait meanwhile, some tenths of a second at most."""
 
 CONFLICTING: Final = "conflicting"
 
@@ -135,6 +135,7 @@ async def _replay_locked(
 ) -> Counter[str]:
     done: Counter[str] = Counter()
     async with transaction(pool) as conn:
+        await keep_writers_out(conn)
         rows = await lock_open(conn, ids, lab)
         names = {parse_topic(row.topic).device for row in rows}
         await registry.find([name for name in names if name.isprintable()])

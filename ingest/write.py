@@ -17,7 +17,7 @@ from ingest.patience import persist
 from ingest.quarantine import collect
 from ingest.seldom import Seldom
 from ingest.sequences import gather_boots
-from store.batches import attempt, transaction
+from store.batches import attempt, keep_replays_out, transaction
 from store.boots import add_seqs
 from store.errors import RowsRefused, RowsRepeated, StoreUnavailable
 from store.ledger import add_entries
@@ -133,6 +133,7 @@ class Scribe:
     async def _try(self, sheet: Sheet, merged: NDArray[np.bool_], *, live: bool) -> Written:
         """Write all of it once; `merged` tells which rows may be there already."""
         async with transaction(self._pool) as conn:
+            await keep_replays_out(conn)
             fates = await _insert(conn, sheet, merged)
             fate = sheet.spread(fates)
             entries = tally(sheet, fate, live=live)
@@ -147,6 +148,7 @@ class Scribe:
         """Write what the database takes; the readings that it refuses go to quarantine."""
         try:
             async with transaction(self._pool) as conn:
+                await keep_replays_out(conn)
                 fates = await bisect_readings(conn, sheet.rows)
                 fate = sheet.spread(fates)
                 entries = tally(sheet, fate, live=live)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from psycopg.errors import UniqueViolation
 
@@ -42,6 +42,22 @@ async def transaction(pool: AsyncConnectionPool) -> AsyncGenerator[AsyncConnecti
         if classify(error) is Fault.TRANSIENT:
             raise StoreUnavailable(_one_line(error)) from error
         raise RowsRefused(_one_line(error)) from error
+
+
+_REPLAY_LOCK: Final = 0x6368696B  # any number that nothing else of this database uses
+
+_WITHOUT_REPLAY = "SELECT pg_advisory_xact_lock_shared(%s)"
+_WITHOUT_WRITERS = "SELECT pg_advisory_xact_lock(%s)"
+
+
+async def keep_replays_out(conn: AsyncConnection) -> None:
+    """Let no replay run until this transaction ends: it takes the same locks in another order."""
+    await conn.execute(_WITHOUT_REPLAY, [_REPLAY_LOCK])
+
+
+async def keep_writers_out(conn: AsyncConnection) -> None:
+    """Let neither writers nor other replays run until this transaction ends; first wait for those that do."""
+    await conn.execute(_WITHOUT_WRITERS, [_REPLAY_LOCK])
 
 
 async def ping(conn: AsyncConnection) -> None:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from devices.kinds import load_kinds
 from ingest.backfill import Backfill, Piece
+from store.pool import open_pool
 from tests.ingest.desk import NOW_MS, Desk, sample
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from psycopg_pool import AsyncConnectionPool
 
 HOUR_MS = 3_600_000
 DEVICES = ("north-1", "south-1", "west-1")
@@ -55,14 +63,27 @@ async def take_file(desk: Desk) -> None:
         await Backfill(desk.pool, load_kinds(), "north-1", "old.csv").take_in([piece], b"digest")
 
 
-async def test_two_gateways_replays_and_an_import_at_once(desk: Desk):
-    other = Desk(desk.pool)
-    pouring = [pour(each, random.Random(number)) for number, each in enumerate((desk, other, desk))]
+@pytest.fixture
+async def pools(database_url: str) -> AsyncIterator[list[AsyncConnectionPool]]:
+    """Two gateways' and an import's, of the size that they have."""
+    sizes = {"gateway-1": 6, "gateway-2": 6, "import": 4}
+    pools = [await open_pool(database_url, process=name, max_size=size) for name, size in sizes.items()]
+    yield pools
+    for pool in pools:
+        await pool.close()
+
+
+async def test_two_gateways_replays_and_an_import_at_once(desk: Desk, pools, caplog):
+    one, other, files = map(Desk, pools)
+    pouring = [pour(each, random.Random(number)) for number, each in enumerate((one, other, one))]
+    caplog.set_level("INFO")
     *sent, _, _, _, _ = await asyncio.gather(
-        *pouring, replay_on(other, 6), replay_on(desk, 6), take_file(desk), _register_later(desk)
+        *pouring, replay_on(other, 6), replay_on(one, 6), take_file(files), _register_later(desk)
     )
     await replay_on(desk, 1)
     await check(desk, sum(sent))
+    # Each deadlock costs a second in which nothing is committed.
+    assert caplog.text.count("deadlock") <= 2
 
 
 async def _register_later(desk: Desk) -> None:
