@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 LOOK_S = 0.2
 AGAIN_S = 5.0
 """Until a gateway is there, the broker is told this often: while it starts, it may miss a signal."""
+SPACING_S, REPEAT_S = 0.1, 1.0
+"""mosquitto 2.0 forgets a signal that comes while it still reads its files: two are never close together, and
+each is repeated once, in case it was busy for so long."""
 SERVICES = "chiiki-"
 """How the names of services begin, and those of devices cannot."""
 
@@ -71,13 +74,15 @@ async def keep_accounts(
 
 async def _follow(database_url: str, render: Render, changed: Callable[[], None]) -> AsyncIterator[None]:
     """Render at once and after each notice; gives a mark each time the files are as they should be."""
-    first = True
+    first, loop = True, asyncio.get_running_loop()
     async with contextlib.aclosing(listen(database_url, REGISTRY, process="accounts")) as notices:
         async for _ in notices:
             try:
                 if await render() or first:
                     first = False
                     changed()
+                    loop.call_later(REPEAT_S, changed)
+                    await asyncio.sleep(SPACING_S)
             except (DatabaseError, StoreUnavailable) as error:
                 # The connection that listens is lost as well: it gives a notice once it is back.
                 _log.warning("accounts not rendered, will be when the database is back: %s", error)

@@ -176,11 +176,13 @@ class Broker(EmbeddedBroker):
         self.write(self.acl_file, rules + render_acl_file([]))
         if self.pid is not None:
             reloads = self._reloads()
-            self.reload()
             end_at = time.monotonic() + 5
             while self._reloads() == reloads:
                 assert time.monotonic() < end_at, "mosquitto did not reload its accounts"
-                time.sleep(0.005)
+                self.reload()  # again and again: it forgets a signal that comes while it still reads
+                wait_at = time.monotonic() + 0.2
+                while self._reloads() == reloads and time.monotonic() < wait_at:
+                    time.sleep(0.005)
 
     def _reloads(self) -> int:
         return self.process.log.read_text(errors="replace").count("Reloading config")

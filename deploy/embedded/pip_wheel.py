@@ -1,19 +1,15 @@
-"""Fetches pip for a Python that has none, and runs it: ``python -m deploy.embedded.pip_wheel``.
+"""Fetches pip for a Python that has none: ``python -m deploy.embedded.pip_wheel`` prints the path of a wheel.
 
-Without arguments it prints the path of a wheel; with such a path and more, pip gets the rest. Runs before
-there is an environment, so with nothing but the standard library.
+Runs before there is an environment, so with nothing but the standard library.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
 import shutil
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from deploy.embedded.apt import Apt
 from deploy.embedded.places import cache_dir, require_space
@@ -21,7 +17,13 @@ from deploy.errors import DeployError, ProvisionError
 
 PACKAGE = "python3-pip-whl"
 WHEELS = "usr/share/python-wheels"
-AUTHORITIES = "pip/_vendor/certifi/cacert.pem"
+SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+CERTIFI = "pip/_vendor/certifi"
+OWN_AUTHORITIES = """
+
+def where() -> str:
+    return {path!r}
+"""
 SPACE = 200_000_000
 
 
@@ -40,37 +42,31 @@ def fetch(cache: Path) -> Path:
         apt.unpack(apt.download(packages, lambda _: None), Path(work) / "unpacked", lambda _: None)
         for wheel in (Path(work) / "unpacked" / WHEELS).glob("pip-*.whl"):
             scratch = home / f".{wheel.name}"
-            shutil.copyfile(wheel, scratch)
+            if SYSTEM_AUTHORITIES.exists():
+                shutil.copyfile(wheel, scratch)
+            else:
+                trust_own(wheel, scratch)
             return scratch.replace(home / wheel.name)
     raise ProvisionError(f"Debian's package {PACKAGE} has no wheel of pip in it")
 
 
-def run(wheel: Path, arguments: list[str]) -> int:
-    """Run pip out of its wheel; return its exit code.
+def trust_own(wheel: Path, target: Path) -> None:
+    """Copy Debian's pip as one that trusts the authorities that pip itself brings along.
 
-    Debian's pip trusts the authorities of the package ca-certificates and does not even start without it.
-    Where it is missing, those serve that pip itself brings along.
+    Debian's trusts those of the package ca-certificates, and does not even start where that is missing.
     """
-    sys.path.insert(0, str(wheel))
-    certifi: Any = importlib.import_module("pip._vendor.certifi.core")
-    if not Path(getattr(certifi, "DEBIAN_CA_CERTS_PATH", wheel)).exists():
-        certifi.DEBIAN_CA_CERTS_PATH = str(_authorities(wheel))
-    code: int = importlib.import_module("pip._internal.cli.main").main(arguments)
-    return code
+    path = target.with_name("cacert.pem")
+    with zipfile.ZipFile(wheel) as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
+        path.write_bytes(packed.read(f"{CERTIFI}/cacert.pem"))
+        for entry in packed.infolist():
+            content = packed.read(entry)
+            if entry.filename == f"{CERTIFI}/core.py":
+                content += OWN_AUTHORITIES.format(path=str(path)).encode()
+            copy.writestr(entry, content)
 
 
-def _authorities(wheel: Path) -> Path:
-    path = wheel.with_name("cacert.pem")
-    scratch = wheel.with_name(f".cacert-{os.getpid()}.pem")
-    with zipfile.ZipFile(wheel) as packed:
-        scratch.write_bytes(packed.read(AUTHORITIES))
-    return scratch.replace(path)
-
-
-def main(arguments: list[str]) -> int:
-    """Print the wheel's path, or run pip; return the exit code."""
-    if arguments:
-        return run(Path(arguments[0]), arguments[1:])
+def main() -> int:
+    """Print the wheel's path; return the exit code."""
     try:
         print(fetch(cache_dir()))  # noqa: T201
     except (DeployError, OSError) as error:
@@ -80,4 +76,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

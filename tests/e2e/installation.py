@@ -66,6 +66,12 @@ class Installation:
         """What it told its user so far."""
         return self.process.log.read_text()
 
+    def evidence(self) -> str:
+        """What the gateway counts and logged: for the message of a test that fails."""
+        metrics = self.ask("/metrics")[1].splitlines()
+        log = (self.state_dir / "logs/gateway.log").read_text().splitlines()
+        return "\n".join([*(line for line in metrics if line.startswith("chiiki_gateway")), *log[-20:]])
+
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``./chiiki …`` on this installation."""
         return subprocess.run(
@@ -122,11 +128,12 @@ class Installation:
         return answer
 
 
-def wait_for(what: Callable[[], Any], deadline_s: float, told: str) -> Any:
+def wait_for(what: Callable[[], Any], deadline_s: float, told: str | Callable[[], str]) -> Any:
     """Ask again and again until the answer is true; returns it."""
     end_at = time.monotonic() + deadline_s
     while not (answer := what()):
-        assert time.monotonic() < end_at, f"after {deadline_s:g} s: {told}"
+        if time.monotonic() > end_at:
+            raise AssertionError(f"after {deadline_s:g} s: {told if isinstance(told, str) else told()}")
         time.sleep(0.02)
     return answer
 

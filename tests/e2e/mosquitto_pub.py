@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from paho.mqtt import publish
 from paho.mqtt.enums import MQTTProtocolVersion
 
+OPTIONS = {"-h", "-p", "-u", "-P", "-q", "-t", "-m"}
 
-def main() -> int:
-    parser = argparse.ArgumentParser(add_help=False)
-    for option, kind in (
-        ("-h", str),
-        ("-p", int),
-        ("-u", str),
-        ("-P", str),
-        ("-q", int),
-        ("-t", str),
-        ("-m", str),
-    ):
-        parser.add_argument(option, type=kind, required=True)
-    given = vars(parser.parse_args())
-    publish.single(
-        given["t"],
-        given["m"],
-        qos=given["q"],
-        hostname=given["h"],
-        port=given["p"],
-        auth={"username": given["u"], "password": given["P"]},
-        protocol=MQTTProtocolVersion.MQTTv311,
-    )
-    return 0
-
-
-sys.exit(main())
+words = sys.argv[1:]
+given = dict(zip(words[::2], words[1::2], strict=True))  # a password may begin with a hyphen
+if given.keys() != OPTIONS:
+    sys.exit(f"mosquitto_pub: {given.keys() ^ OPTIONS} are missing or not known here")
+publish.single(
+    given["-t"],
+    given["-m"],
+    qos=int(given["-q"]),
+    hostname=given["-h"],
+    port=int(given["-p"]),
+    auth={"username": given["-u"], "password": given["-P"]},
+    protocol=MQTTProtocolVersion.MQTTv311,
+)

@@ -133,13 +133,16 @@ def test_every_devices_ledger_balances(demo: Installation, tokens: dict[str, str
 
 def test_nothing_is_in_quarantine_and_metrics_have_the_gateway(demo: Installation) -> None:
     assert demo.get("/api/v1/quarantine", demo.operator)["items"] == []
-    metrics = demo.get("/metrics")
 
-    committed = re.search(
-        r'^chiiki_gateway_committed_total\{process="gateway-1"\} (\d+)$', metrics, re.MULTILINE
-    )
-    assert committed
-    assert int(committed[1]) > 0
+    def committed() -> int:
+        found = re.search(
+            r'chiiki_gateway_committed_total\{process="gateway-1"\} (\d+)', demo.get("/metrics")
+        )
+        assert found
+        return int(found[1])
+
+    # The gateway tells its counts every five seconds.
+    wait_for(lambda: committed() > 0, 15, "the gateway counts nothing")
 
 
 def test_a_lab_does_not_see_the_other(demo: Installation, tokens: dict[str, str]) -> None:

@@ -136,7 +136,6 @@ async def test_a_batch_that_was_overtaken_does_not_take_anything_back(outbox, no
     notices.tell_due()
     notices.note([committed(10)], set())
     assert [body["seq"] for _, body in outbox.sent] == [20]
-    assert notices._waiting == {}
     notices.note([committed(10)], {(1, "b")})  # an answer there is all the same
     assert [body["seq"] for _, body in outbox.sent] == [20, 20]
 
@@ -156,3 +155,16 @@ async def test_a_link_that_takes_nothing_is_not_tried_for_each_device(outbox, no
 async def test_whoever_asks_is_answered_though_nothing_is_known(desk: Desk, more):
     ask = {"boot": "b", "ask": "committed"} | more
     assert told(await desk.send(ask, topic=TOPIC)) == {"b": max(0, more.get("oldest", 1) - 1)}
+
+
+async def test_who_sends_again_is_told_again(outbox, notices: Notices, monkeypatch):
+    """The notice before may have been lost on its way."""
+    now_s = 100.0
+    monkeypatch.setattr("ingest.committed.time.monotonic", lambda: now_s)
+    for _ in range(2):
+        notices.note([committed(20)], set())
+        notices.tell_due()
+    assert [body["seq"] for _, body in outbox.sent] == [20]
+    now_s += LEAST_PAUSE_S
+    notices.tell_due()
+    assert [body["seq"] for _, body in outbox.sent] == [20, 20]
