@@ -210,7 +210,8 @@ def _check(settings: Settings) -> None:
     for name in ("http_port", "mqtt_port", "mqtt_tls_port", "postgres_port"):
         least = 0 if name == "postgres_port" else 1
         if not least <= (port := getattr(settings, name)) <= HIGHEST_PORT:
-            raise SettingsError(f"{name} must be between {least} and {HIGHEST_PORT}, not {port}")
+            told = f"{name} ({PREFIX}{name.upper()})"
+            raise SettingsError(f"{told} must be between {least} and {HIGHEST_PORT}, not {port}")
     for name in (
         "gateway_batch_rows",
         "gateway_batch_age_s",
@@ -219,7 +220,7 @@ def _check(settings: Settings) -> None:
     ):
         value = getattr(settings, name)
         if value is not None and not value > 0:
-            raise SettingsError(f"{name} must be greater than 0, not {value}")
+            raise SettingsError(f"{name} ({PREFIX}{name.upper()}) must be greater than 0, not {value}")
     for name, schemes in (("database_url", ("postgresql", "postgres")), ("mqtt_url", ("mqtt", "mqtts"))):
         url = getattr(settings, name)
         if url is not None and urlsplit(url).scheme not in schemes:

@@ -326,8 +326,16 @@ def _described(name: str, entry: Entry) -> dict[str, object]:
         "state": entry.state,
         "since": entry.since,
         "restarts": entry.restarts,
-        "log": str(entry.part.process.log),
+        "log": _log_of(entry.part),
     }
+
+
+def _log_of(part: Part) -> str | None:
+    """Where it writes its log; None if it was never started, as when its port is taken."""
+    try:
+        return str(part.process.log)
+    except ServiceError:
+        return None
 
 
 def _stop_rank(name: str) -> int:

@@ -93,12 +93,6 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
 
 
 def _is_expected(error: Exception) -> bool:
-    rooms = [name for name in ("deploy", "store", "devices", "ingest") if f"{name}.errors" in sys.modules]
-    roots = {
-        "deploy": "DeployError",
-        "store": "StoreError",
-        "devices": "DeviceError",
-        "ingest": "IngestError",
-    }
-    known = tuple(getattr(sys.modules[f"{room}.errors"], roots[room], ()) for room in rooms)
+    """Tell whether it is one of ours, whose sentence is all that a user needs."""
+    known = [getattr(sys.modules.get(module), name, None) for module, name in EXPECTED]
     return any(isinstance(error, kind) for kind in known if isinstance(kind, type))

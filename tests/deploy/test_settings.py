@@ -51,9 +51,15 @@ def test_an_empty_variable_is_as_none(tmp_path: Path) -> None:
     [
         ({"CHIIKI_HTP_PORT": "1"}, "unknown setting CHIIKI_HTP_PORT: did you mean CHIIKI_HTTP_PORT?"),
         ({"CHIIKI_HTTP_PORT": "eighty"}, "CHIIKI_HTTP_PORT must be a whole number, not 'eighty'"),
-        ({"CHIIKI_HTTP_PORT": "70000"}, "http_port must be between 1 and 65535, not 70000"),
+        (
+            {"CHIIKI_HTTP_PORT": "70000"},
+            "http_port (CHIIKI_HTTP_PORT) must be between 1 and 65535, not 70000",
+        ),
         ({"CHIIKI_GATEWAY_BATCH_AGE_S": "soon"}, "CHIIKI_GATEWAY_BATCH_AGE_S must be a number, not 'soon'"),
-        ({"CHIIKI_GATEWAY_BATCH_AGE_S": "nan"}, "gateway_batch_age_s must be greater than 0, not nan"),
+        (
+            {"CHIIKI_GATEWAY_BATCH_AGE_S": "nan"},
+            "gateway_batch_age_s (CHIIKI_GATEWAY_BATCH_AGE_S) must be greater than 0, not nan",
+        ),
         (
             {"CHIIKI_GATEWAY_CODEC": "carrier"},
             "CHIIKI_GATEWAY_CODEC must be one of paho, mqtt5, not 'carrier'",
