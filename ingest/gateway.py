@@ -15,7 +15,7 @@ from devices.kinds import load_kinds
 from ingest.committed import Notices
 from ingest.latest import Latest
 from ingest.line import Line
-from ingest.link import make_link
+from ingest.link_choice import make_link
 from ingest.memory import keep_freed_memory
 from ingest.metrics import Metrics
 from ingest.patience import persist

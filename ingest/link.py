@@ -229,22 +229,3 @@ class Link(Protocol):
 
     async def close(self, deadline_s: float) -> None:
         """Stop taking, wait `deadline_s` for acknowledgements both ways, disconnect; the session stays."""
-
-
-def make_link(settings: LinkSettings, codec: Codec = "mqtt5") -> Link:
-    """Return a link that is not yet connected: start `Link.run` as a task.
-
-    Raises
-    ------
-    LinkSettingError
-        Unknown codec, or a version of MQTT that it does not speak.
-    """
-    from ingest import link_mqtt5, link_paho, link_session  # noqa: PLC0415  they build on this module
-
-    if codec == "paho":
-        return link_session.SessionLink(settings, link_paho.connect)
-    if codec != "mqtt5":
-        raise LinkSettingError(f"codec {codec!r}: choose 'paho' or 'mqtt5'")
-    if settings.mqtt_version != "5":
-        raise LinkSettingError("the codec 'mqtt5' speaks MQTT 5 only: choose 'paho' for MQTT 3.1.1")
-    return link_session.SessionLink(settings, link_mqtt5.connect)

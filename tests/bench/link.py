@@ -25,7 +25,8 @@ from deploy.embedded.provision import provide
 from deploy.progress import Reporter
 from devices.credentials import hash_password, new_password, render_acl_file, render_password_file
 from devices.simulator.load_packets import ReadingsShape
-from ingest.link import Delivery, LinkSettings, make_link
+from ingest.link import Delivery, LinkSettings
+from ingest.link_choice import make_link
 from ingest.link_mqtt5 import Mqtt5Wire
 from ingest.link_queues import Inbox, Outbox
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devices.simulator.load_packets import connect_packet, publish_packet
-from ingest.link import LinkSettings, make_link
+from ingest.link import LinkSettings
+from ingest.link_choice import make_link
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable

@@ -16,7 +16,8 @@ from psycopg import AsyncConnection
 
 from ingest import replay as replay_module
 from ingest.gateway import GatewaySettings, run
-from ingest.link import LinkSettings, make_link
+from ingest.link import LinkSettings
+from ingest.link_choice import make_link
 from ingest.metrics import Metrics
 from ingest.requests import _serve_one
 from store.devices import revoke_device

@@ -12,7 +12,8 @@ import pytest
 
 from deploy.embedded import broker as embedded
 from deploy.embedded.ports import free_port
-from ingest.link import LinkSettingError, LinkSettings, SubscriptionRefused, make_link
+from ingest.link import LinkSettingError, LinkSettings, SubscriptionRefused
+from ingest.link_choice import make_link
 from tests.ingest.link_lab import (
     PASSWORD,
     collect,

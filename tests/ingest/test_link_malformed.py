@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import mqtt5
 import pytest
 
-from ingest.link import LinkSettings, make_link
+from ingest.link import LinkSettings
+from ingest.link_choice import make_link
 from tests.ingest.link_lab import collect, running, until
 
 CONNACK = mqtt5.ConnAckPacket(session_present=True).write()
