@@ -50,7 +50,7 @@ def run_list(args: argparse.Namespace, settings: Settings) -> int:
         print_json(labs)
     else:
         rows = [(lab.slug, lab.name_ja, lab.name_en, lab.bureau_ja, lab.selection_round) for lab in labs]
-        print_table(("lab", "名称", "name", "局", "round"), rows)
+        print_table(("lab", "名称", "name", "bureau", "round"), rows)
     return 0
 
 

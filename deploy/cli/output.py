@@ -34,6 +34,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*(_write_cell(value) for value in row))
+    if not table.row_count:
+        print_note("none")
+        return
     console().print(table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import time
 from collections import Counter
@@ -16,7 +17,6 @@ from store.quarantine import Quarantined, get_quarantine, list_quarantine, open_
 from store.requests import Request, add_request, get_request
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from deploy.settings import Settings
@@ -40,7 +40,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     listing.add_argument(
         "--before", type=int, metavar="ID", help="the next page: before the last id of this one"
     )
-    listing.add_argument("--limit", type=int, default=50)
+    listing.add_argument("--limit", type=_count, default=50, help="at most so many (default: %(default)d)")
     add_json(listing)
     listing.set_defaults(run=run_list)
     showing = verbs.add_parser("show", help="one message: raw, with its reason")
@@ -56,6 +56,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     add_json(replaying)
     replaying.set_defaults(run=run_replay, fail=replaying.error)
+
+
+def _count(text: str) -> int:
+    """Read a number of rows."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0, not {text}")
+    return int(text)
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ const TEXTS = {
   en: {
     token: "Token", other: "日本語", problems: "Kinds of error", schemas: "Shapes of data", send: "Send", body: "Body (JSON)",
     parameters: "Parameters", none: "no token", role: "role", answers: "Answers", default: "default", download: "Save as a file",
-    failed: "The server cannot be reached", about: "Call with “Authorization: Bearer ck_…”. A token belongs to one lab; the data of other labs do not exist for it (404). The token is kept in this tab only.",
+    failed: "The server cannot be reached", about: "Call with “Authorization: Bearer ck_…”. A token belongs to one lab; what belongs to other labs is not found (404). The token is kept in this tab only.",
   },
 };
 

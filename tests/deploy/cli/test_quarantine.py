@@ -132,3 +132,14 @@ def test_replay_wants_ids_or_all(
         assert "--all" in capsys.readouterr().err
     with pytest.raises((StoreMissing, DeployError)):
         command("quarantine", "replay", 0)
+
+
+def test_an_empty_quarantine_says_so(tell):
+    assert tell("quarantine", "list").strip() == "none"
+
+
+def test_a_limit_below_zero_is_refused_before_the_database_is_asked(command, capsys):
+    with pytest.raises(SystemExit) as ending:
+        command("quarantine", "list", "--limit", "-1")
+    assert ending.value.code == 2
+    assert "must be a whole number from 0, not -1" in capsys.readouterr().err
