@@ -169,10 +169,6 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _is_elsewhere(variable: str) -> bool:
-    return variable in ELSEWHERE or variable.startswith(ELSEWHERE_PREFIXES)
-
-
 def _hint(wrong: str, known: list[str]) -> str:
     close = difflib.get_close_matches(wrong, known, n=1)
     return f": did you mean {close[0]}?" if close else " (deploy/README.md lists them all)"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from deploy.embedded import places, ports
 from deploy.embedded.process import Process, at_work_in
+from deploy.embedded.service import EmbeddedService
 from deploy.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class TlsListener:
     ca_file: Path | None = None
 
 
-class EmbeddedBroker:
+class EmbeddedBroker(EmbeddedService):
     """A mosquitto below ``state_dir/broker``.
 
     Parameters
@@ -72,6 +73,9 @@ class EmbeddedBroker:
     setting_name : str
         What the user would set to choose another port; for the message when the port is taken.
     """
+
+    name = "mosquitto"
+    stop_s = 20.0
 
     def __init__(
         self, state_dir: Path, programs: Programs, *, port: int = 0, host: str = HOST,
@@ -84,7 +88,6 @@ class EmbeddedBroker:
         self._programs = programs
         self._setting_name = setting_name
         self._user = places.service_user()
-        self._process: Process | None = None
 
     @property
     def url(self) -> str:
@@ -101,23 +104,6 @@ class EmbeddedBroker:
     def acl_file(self) -> Path:
         """Where the rules of who may read and write what are rendered to."""
         return self.folder / "acl"
-
-    @property
-    def pid(self) -> int | None:
-        """The process id of the broker while it runs."""
-        return self._process.pid if self._process else None
-
-    @property
-    def process(self) -> Process:
-        """The child process; raises ServiceError before the first start."""
-        if self._process is None:
-            raise ServiceError("mosquitto was not started")
-        return self._process
-
-    def start(self) -> None:
-        """Start the broker and wait until it accepts connections."""
-        self.spawn()
-        self.wait_ready()
 
     def spawn(self) -> None:
         """Start the broker without waiting for it; call it from a thread that stays."""
@@ -177,20 +163,6 @@ class EmbeddedBroker:
     def reload(self) -> None:
         """Have the account files read again: new accounts work, removed ones are disconnected."""
         self.process.signal(signal.SIGHUP)
-
-    def stop(self, deadline_s: float = 20.0) -> None:
-        """Stop the broker; it writes its store first."""
-        if self._process is not None:
-            self._process.stop(deadline_s)
-
-    def kill(self) -> None:
-        """Kill the broker as a power cut would."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """Stop (if it runs) and start again on the same port."""
-        self.stop()
-        self.start()
 
     def forget(self) -> None:
         """Remove what the broker keeps: sessions, queued and retained messages."""

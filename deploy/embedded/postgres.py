@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from deploy.embedded import places, ports
 from deploy.embedded.process import Process, at_work_in, run
+from deploy.embedded.service import EmbeddedService
 from deploy.embedded.versions import timescaledb_version
 from deploy.errors import ServiceError
 
@@ -61,7 +62,7 @@ UPDATE_EXTENSION = "ALTER EXTENSION timescaledb UPDATE"
 HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(EmbeddedService):
     """A PostgreSQL server with TimescaleDB below ``state_dir/postgres``, on loopback, with random passwords.
 
     Parameters
@@ -74,6 +75,9 @@ class EmbeddedPostgres:
         What the user would set to choose another port; for the message when the port is taken.
     """
 
+    name = "PostgreSQL"
+    stop_s = 30.0
+
     def __init__(
         self, state_dir: Path, programs: Programs, *, port: int = 0,
         settings: Mapping[str, str] | None = None, setting_name: str = "CHIIKI_POSTGRES_PORT",
@@ -85,7 +89,6 @@ class EmbeddedPostgres:
         self._settings = {**SETTINGS, **(settings or {})}
         self._setting_name = setting_name
         self._user = places.service_user()
-        self._process: Process | None = None
 
     @property
     def url(self) -> str:
@@ -96,23 +99,6 @@ class EmbeddedPostgres:
     def superuser_url(self) -> str:
         """Address of the maintenance database as superuser, password included."""
         return address(self.folder, SUPERUSER, "postgres", self.port)
-
-    @property
-    def pid(self) -> int | None:
-        """The process id of the server while it runs."""
-        return self._process.pid if self._process else None
-
-    @property
-    def process(self) -> Process:
-        """The child process; raises ServiceError before the first start."""
-        if self._process is None:
-            raise ServiceError("PostgreSQL was not started")
-        return self._process
-
-    def start(self) -> None:
-        """Start the server, making its data first if need be, and wait until it answers."""
-        self.spawn()
-        self.wait_ready()
 
     def spawn(self) -> None:
         """Start the server without waiting for it; call it from a thread that stays."""
@@ -160,20 +146,6 @@ class EmbeddedPostgres:
         except OSError:
             return False
         return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"  # noqa: PLR2004
-
-    def stop(self, deadline_s: float = 30.0) -> None:
-        """Stop the server: sessions are ended, a checkpoint is written."""
-        if self._process is not None:
-            self._process.stop(deadline_s)
-
-    def kill(self) -> None:
-        """Kill the server as a power cut would; its backends end by themselves."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """Stop (if it runs) and start again on the same port."""
-        self.stop()
-        self.start()
 
     def _make(self) -> None:
         places.make_folder(self.folder, self._user, 0o700)
