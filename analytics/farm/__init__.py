@@ -1,0 +1,1 @@
+"""The farm: weather, phenology, forecasts, recipes and risks. Pure."""

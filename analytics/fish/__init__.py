@@ -1,0 +1,1 @@
+"""The fish market: what a lot holds, and whether the unit is still right. Pure."""

@@ -1,0 +1,1 @@
+"""Time series of any origin: daily values, gaps, quality. Pure."""
