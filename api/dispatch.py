@@ -11,7 +11,7 @@ from aiohttp import web
 
 from api.auth import NOBODY, Principal, authenticate, demand, read_token
 from api.house import HOUSE, House
-from api.operations import Accepted, Call, Created, Csv, Document, Operation, Text, Unready, has
+from api.operations import Accepted, Call, Created, Csv, Document, Operation, Text, TomlFile, Unready, has
 from api.problems import BEGUN, Problem, abort
 from api.wire import Nothing, read_body, read_path, read_query, write_json
 from store.pool import AsyncConnection
@@ -95,8 +95,8 @@ async def _send(
     match answer:
         case Csv():
             return await _stream(request, house, answer)
-        case Text():
-            return web.Response(text=answer.text, headers={"Content-Type": answer.media})
+        case Text() | TomlFile():
+            return _text(answer)
         case Created() | Accepted():
             status = 201 if isinstance(answer, Created) else 202
             headers = {"Location": answer.location}
@@ -109,6 +109,16 @@ async def _send(
             return tagged(request, answer.raw, JSON)
     body = write_json(answer)
     return tagged(request, body, JSON) if operation.cacheable else web.Response(body=body, content_type=JSON)
+
+
+def _text(answer: Text | TomlFile) -> web.Response:
+    if isinstance(answer, Text):
+        return web.Response(text=answer.text, headers={"Content-Type": answer.media})
+    headers = {
+        "Content-Disposition": f'attachment; filename="{answer.name}"',
+        "Content-Type": "application/toml; charset=utf-8",
+    }
+    return web.Response(body=answer.text.encode(), headers=headers)
 
 
 def tagged(request: web.Request, body: bytes, media: str) -> web.Response:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from api.auth import Role
-from api.operations import Accepted, Created, Csv, Document, Operation, Text, Unready, has
+from api.operations import Accepted, Created, Csv, Document, Operation, Text, TomlFile, Unready, has
 from api.problems import SORTS, ProblemDocument
 
 Schema = dict[str, Any]
@@ -137,6 +137,18 @@ _JA: Final = {
     "unit": "canonical＝標準の単位、raw＝機器が送った単位",
     "format": "jsonまたはcsv",
     "reason": "隔離の理由",
+    "field": "圃場の短い名前",
+    "planting": "作付けの番号",
+    "observation": "観察の番号",
+    "forecast": "予測の番号",
+    "recipe": "栽培レシピの番号",
+    "crop": "作物の名前",
+    "ended": "true＝終了した作付けだけ、false＝栽培中だけ",
+    "removed": "true＝一覧から外したもの",
+    "withdrawn": "true＝取り消したものも含む",
+    "as_of": "この時刻に表示されていたもの",
+    "days": "さかのぼる日数（今日を含む）",
+    "base_c": "有効積算温度の基準温度（℃）。省略すると作物の値",
     "state": "状態：open＝未処理、replayed＝再処理済み、all＝すべて",
 }
 """What parameters mean, in Japanese, by name."""
@@ -172,6 +184,8 @@ def _add_content(content: Schema, answer: Any, components: dict[str, Schema]) ->
         content["text/csv"] = {"schema": {"type": "string"}}
     elif answer is Text:
         content["text/plain"] = {"schema": {"type": "string"}}
+    elif answer is TomlFile:
+        content["application/toml"] = {"schema": {"type": "string"}}
     elif answer is Document:
         content["application/json"] = {"schema": {"type": "object"}}
     elif "application/json" in content:
@@ -207,7 +221,7 @@ def _status(answer: Any) -> int:
 
 def _struct(answer: Any) -> Any:
     """Return the struct that an answer is made of, None where it is none."""
-    if answer in {Csv, Text, Document}:
+    if answer in {Csv, Text, TomlFile, Document}:
         return None
     wrapped = typing.get_origin(answer) in {Created, Accepted, Unready}
     return typing.get_args(answer)[0] if wrapped else answer
@@ -226,7 +240,8 @@ def example_of(schema: Schema, components: dict[str, Schema]) -> Any:
         return schema["examples"][0]
     for key in ("const", "default"):
         if key in schema:
-            return schema[key]
+            # A dataclass has tuples where JSON has arrays.
+            return list(schema[key]) if isinstance(schema[key], tuple) else schema[key]
     if "enum" in schema:
         return schema["enum"][0]
     if "anyOf" in schema:

@@ -69,6 +69,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class TomlFile:
+    """A TOML file to be kept."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """JSON that changes only with the program; it gets an ETag."""
 

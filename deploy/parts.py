@@ -121,7 +121,7 @@ def make_broker(settings: Settings, programs: Programs) -> EmbeddedBroker:
 
 
 def child_environ(settings: Settings, database_url: str, mqtt_url: str) -> dict[str, str]:
-    """Return what gateway and API need to know beyond the settings that they read themselves."""
+    """Return what gateway, API and worker need to know beyond the settings that they read themselves."""
     found = {
         "CHIIKI_DATABASE_URL": database_url,
         "CHIIKI_MQTT_URL": mqtt_url,

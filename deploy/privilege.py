@@ -1,4 +1,4 @@
-"""As whom gateway and API run under ``up``: as the services' user, where root calls and that user can."""
+"""As whom our own processes run under ``up``: as the services' user, where root calls and that user can."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 TRY = """
 import os, sys
-import deploy.cli.api, deploy.cli.gateway
+import deploy.cli.api, deploy.cli.gateway, deploy.cli.worker
 for path in sys.argv[1:]:
     if not os.access(path, os.R_OK):
         sys.exit(f"error: cannot read {path}")
 """
-"""What gateway and API must be able to do: load the rooms, read the files that the settings name."""
+"""What gateway, API and worker must be able to do: load the rooms, read the files that the settings name."""
 
 
 def process_user(settings: Settings) -> tuple[ServiceUser | None, str]:
-    """Return whom gateway and API run as (None: as the caller), and why, in words for a person."""
+    """Return whom gateway, API and worker run as (None: as the caller), and why, in words for a person."""
     user = service_user()
     if user is None:
         return None, "the calling user"

@@ -12,7 +12,7 @@ from deploy.embedded.postgres import DATABASE, OWNER, EmbeddedPostgres, address
 from deploy.embedded.provision import provide
 from deploy.errors import ServiceError
 from deploy.progress import Reporter
-from store.migrate import migrate
+from deploy.schema import prepare_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ async def running_services(settings: Settings, *, migrated: bool = True) -> Asyn
             server = start_postgres(settings)
             try:
                 if migrated:
-                    await asyncio.to_thread(migrate, server.url)
+                    await asyncio.to_thread(prepare_database, server.url)
                 yield Services(server.url, settings.mqtt_url)
             finally:
                 server.stop()

@@ -59,6 +59,8 @@ class Settings:
         A folder with further kinds of device.
     gateway_*
         Tuning; see `ingest.gateway.GatewaySettings`.
+    worker_*
+        Tuning; see `analytics.jobs.worker.WorkerSettings`.
     """
 
     state_dir: Path
@@ -89,6 +91,9 @@ class Settings:
     gateway_batch_age_s: float | None = None
     gateway_max_payload_bytes: int | None = None
     gateway_shutdown_s: float | None = None
+    worker_name: str = "worker-1"
+    worker_concurrency: int | None = None
+    worker_shutdown_s: float | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

@@ -27,9 +27,9 @@ from deploy.parts import (
 )
 from deploy.privilege import give, process_user
 from deploy.probe import probe
+from deploy.schema import prepare_database
 from devices.credentials import hash_password, new_token, token_digest
 from store.devices import put_service_account
-from store.migrate import migrate
 from store.pool import open_pool
 from store.tokens import add_token
 
@@ -52,9 +52,11 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0
 """A part that ran this long and ends is restarted without the pauses that it had earned before."""
-STOP_S = {"gateway": 30.0, "api": 15.0, "broker": 20.0, "postgres": 60.0}
+STOP_S = {"worker": 40.0, "gateway": 30.0, "api": 15.0, "broker": 20.0, "postgres": 60.0}
 STOP_OTHER_S = 10.0
 TOKEN_HINT = 8
+OWN = ("gateway", "api", "worker")
+"""Chiiki's own processes, in the order of their start."""
 
 
 @dataclass(slots=True)
@@ -118,10 +120,10 @@ class Supervisor:
         self._publish()
         where = self.settings.http_host, self.settings.http_port
         await asyncio.to_thread(ports.wait_free, *where, "CHIIKI_HTTP_PORT", LEFTOVER_S)
-        await self._start_services()
-        self.user, whom = await asyncio.to_thread(process_user, self.settings)
-        _log.info("gateway and API run as %s", whom)
-        await asyncio.to_thread(migrate, self.database_url)
+        trying = asyncio.to_thread(process_user, self.settings)
+        (self.user, whom), _ = await asyncio.gather(trying, self._start_services())
+        _log.info("gateway, API and worker run as %s", whom)
+        await asyncio.to_thread(prepare_database, self.database_url)
         pool = await open_pool(self.database_url, process="up", max_size=1)
         try:
             await self._make_secrets(pool)
@@ -129,9 +131,9 @@ class Supervisor:
             await pool.close()
         await self._keep_accounts()
         environ = child_environ(self.settings, self.database_url, self.mqtt_url)
-        for name in ("gateway", "api"):
+        for name in OWN:
             self._launch(name, self._python_part(name, environ))
-        for name in ("gateway", "api"):
+        for name in OWN:
             await self._settle(name)
         await self._wait_until_ready()
         await self._wait_opened()
@@ -339,8 +341,8 @@ def _log_of(part: Part) -> str | None:
 
 
 def _stop_rank(name: str) -> int:
-    """Rank sources first, then the gateway (which flushes and acknowledges), the database last."""
-    order = ["gateway", "api", "broker", "postgres"]
+    """Rank sources first, then worker and gateway (which flushes and acknowledges), the database last."""
+    order = ["worker", "gateway", "api", "broker", "postgres"]
     return order.index(name) if name in order else -1
 
 

@@ -34,6 +34,7 @@ from store.quarantine import (
     lock_open,
 )
 from store.readings import Fate, bisect_readings
+from store.stale_days import note_late
 from store.status import put_status
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ async def _replay_row(
     fate = sheet.spread(fates)
     left = collect(sheet, fates, fate)
     counts = np.bincount(fate, minlength=len(Fate)).tolist()
+    await note_late(conn, sheet.rows, fates)
     out, back = _make_moves(row, findings.device_id, counts, left, sightings)
     fates_told = ("committed", "duplicate", "conflicting", "quarantined")
     outcome = {name: sum(getattr(move, name) for move in back) for name in fates_told}

@@ -23,6 +23,7 @@ from store.errors import RowsRefused, RowsRepeated, StoreUnavailable
 from store.ledger import add_entries
 from store.quarantine import add_refusals
 from store.readings import Fate, Fates, bisect_readings, copy_readings, merge_readings
+from store.stale_days import note_late
 from store.status import StatusNews, put_status
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class Scribe:
             fate = sheet.spread(fates)
             entries = tally(sheet, fate, live=live)
             async with conn.pipeline():
+                await note_late(conn, sheet.rows, fates)
                 await _keep_refusals(conn, sheet, fates, fate)
                 await add_entries(conn, entries)
                 await put_status(conn, _newest(sheet.chunks))
@@ -152,6 +154,7 @@ class Scribe:
                 fates = await bisect_readings(conn, sheet.rows)
                 fate = sheet.spread(fates)
                 entries = tally(sheet, fate, live=live)
+                await note_late(conn, sheet.rows, fates)
                 await _keep_refusals(conn, sheet, fates, fate)
                 await add_entries(conn, entries)
                 for status in _newest(sheet.chunks):

@@ -20,6 +20,8 @@ REGISTRY: Final = "chiiki_registry"
 """Devices or service accounts changed; the payload names the table."""
 REQUESTS: Final = "chiiki_requests"
 """A request was added; the payload is its id."""
+PLANTINGS: Final = "chiiki_plantings"
+"""A planting is due or days are stale; the payload names the table."""
 
 PROBE_S: Final = 15.0
 FIRST_PAUSE_S: Final = 0.1

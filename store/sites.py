@@ -114,6 +114,23 @@ async def find_site(conn: AsyncConnection, lab: str, slug: str) -> Site:
     return site
 
 
+_SELECT_SITE_BY_ID = _SITES + "WHERE s.id = %(id)s AND (%(lab)s::text IS NULL OR labs.slug = %(lab)s)"
+
+
+async def get_site(conn: AsyncConnection, site_id: int, lab: str | None = None) -> Site:
+    """Find a site by its number; with `lab`, only among that lab's.
+
+    Raises
+    ------
+    StoreMissing
+        There is none, or it is another lab's.
+    """
+    site = await fetch_one(conn, Site, _SELECT_SITE_BY_ID, {"id": site_id, "lab": lab})
+    if site is None:
+        raise StoreMissing("site", str(site_id))
+    return site
+
+
 _SELECT_SITES = (
     _SITES
     + """

@@ -24,8 +24,8 @@ from deploy.embedded.places import service_user
 from deploy.embedded.postgres import DATABASE, OWNER, EmbeddedPostgres
 from deploy.embedded.provision import Programs, provide
 from deploy.progress import Reporter
+from deploy.schema import prepare_database
 from devices.credentials import hash_password, render_acl_file, render_password_file
-from store.migrate import migrate
 from store.pool import open_pool
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def postgres_url(postgres: EmbeddedPostgres) -> str:
 @pytest.fixture(scope="session")
 def template_database(postgres: EmbeddedPostgres) -> str:
     """Name of a migrated database to clone from."""
-    migrate(postgres.url)
+    prepare_database(postgres.url)
     return DATABASE
 
 

@@ -77,7 +77,7 @@ def checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     if settings.database_url is None or settings.mqtt_url is None:
         yield "services", _programs
     if places.service_user() is not None:
-        yield "gateway and API run as", lambda: process_user(settings)[1]
+        yield "gateway, API and worker run as", lambda: process_user(settings)[1]
     if state.is_held(settings.state_dir):
         yield "running", lambda: _running(settings)
     else:

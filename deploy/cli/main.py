@@ -18,11 +18,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "show what runs"),
     "stop": ("stop", "stop what `up` or `demo` runs"),
     "gateway": ("gateway", "run one gateway (production)"),
+    "worker": ("worker", "run one worker: forecasts (production)"),
     "api": ("api", "run the HTTP API (production)"),
     "accounts": ("accounts", "keep a broker's account files current (production)"),
     "migrate": ("migrate", "bring the database to this version"),
     "lab": ("lab", "labs: add, list"),
     "site": ("site", "a lab's sites: add, list"),
+    "field": ("field", "a site's fields: add, list"),
+    "planting": ("planting", "what is sown where, and the stages seen"),
+    "recipe": ("recipe", "cultivation recipes: list, import, export"),
     "device": ("device", "devices: add, list, revoke, rotate"),
     "token": ("token", "tokens for the API"),
     "import": ("import_", "read history from CSV or Parquet"),
@@ -40,6 +44,7 @@ EXPECTED = (
     ("devices.errors", "DeviceError"),
     ("ingest.errors", "IngestError"),
     ("ingest.link", "LinkError"),
+    ("analytics.errors", "AnalyticsError"),
 )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from deploy.cli.database import reach_database
 from deploy.cli.output import add_json, print_json, print_note
+from deploy.schema import prepare_database
 from store import migrate
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 async def _migrate(args: argparse.Namespace, settings: Settings) -> int:
     async with reach_database(settings, migrated=False) as url:
-        applied = await asyncio.to_thread(migrate.migrate, url)
+        applied = await asyncio.to_thread(prepare_database, url)
     if args.json:
         print_json({"applied": applied})
     else:

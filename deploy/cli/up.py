@@ -26,8 +26,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "up",
         help="run everything on this machine",
-        description="Runs database, broker, gateway and API on this machine until Ctrl-C or ./chiiki stop. "
-        "With CHIIKI_DATABASE_URL or CHIIKI_MQTT_URL that service is used instead of an embedded one.",
+        description="Runs database, broker, gateway, worker and API on this machine until Ctrl-C or "
+        "./chiiki stop. With CHIIKI_DATABASE_URL or CHIIKI_MQTT_URL that service is used instead of an "
+        "embedded one.",
     )
     parser.set_defaults(run=_run)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +13,19 @@ from aiohttp.test_utils import TestClient, TestServer
 from jsonschema import Draft202012Validator
 from multidict import CIMultiDict
 
+from analytics.farm.forecast_result import no_model
+from analytics.farm.recipes.render import render_recipe
+from analytics.library import recipes
 from api.app import ApiSettings, make_app
 from devices.credentials import hash_password, new_token, token_digest
 from store.devices import add_device
+from store.fields import add_field
+from store.forecasts import add_forecast
 from store.heartbeats import beat
+from store.observations import add_observation
+from store.plantings import add_planting
 from store.quarantine import Refusal, add_refusals
+from store.recipes import add_recipe
 from store.requests import add_request
 from store.series import open_series
 from store.sites import add_site
@@ -30,18 +38,21 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
 
+SOWN = date(2025, 9, 24)
 NOON = datetime(2026, 7, 1, 3, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
 @dataclass
 class World:
-    """Two labs, shihoro and sendai, each with a site, a device, a series and tokens of every role."""
+    """Two labs, shihoro and sendai, each with a site, device, series, planting and tokens of every role."""
 
     tokens: dict[str, str] = field(default_factory=dict)
     series: dict[str, int] = field(default_factory=dict)
     devices: dict[str, int] = field(default_factory=dict)
     token_ids: dict[str, int] = field(default_factory=dict)
+    grown: dict[str, int] = field(default_factory=dict)
+    """Numbers of each lab's planting, observation, forecast and recipe, as ``shihoro planting``."""
 
 
 @dataclass
@@ -118,10 +129,43 @@ async def world(pool: AsyncConnectionPool) -> World:
             world.series[name] = series.id
             for role in ("staff", "team", "viewer"):
                 await _add_token(conn, world, role, lab, prefix)
+            await _add_planting(conn, world, lab)
             await add_quarantined(conn, device.id, b"{}", "bad_shape")
             await add_request(conn, verb="replay", argument={}, lab=lab)
         await beat(conn, "gateway-1", 17, NOON, {"committed_total": 12, "link": {"in_flight": 3}})
     return world
+
+
+async def _add_planting(conn: AsyncConnection, world: World, lab: str) -> None:
+    await add_field(conn, lab=lab, site="farm", slug="north", name_ja="北の畑", name_en="North field")
+    planting = await add_planting(
+        conn, lab=lab, site="farm", field="north", crop="wheat", cultivar="kitahonami", sown_on=SOWN
+    )
+    seen = await add_observation(conn, planting.id, bbch=10, observed_on=SOWN + timedelta(days=9))
+    forecast, _ = await add_forecast(
+        conn,
+        planting.id,
+        issued_on=SOWN,
+        model="none",
+        model_version="0",
+        data_end=None,
+        inputs_digest=b"0",
+        body=no_model(planting.id, "wheat", "kitahonami", "farm", SOWN).as_body(),
+    )
+    recipe = await add_recipe(
+        conn,
+        lab=lab,
+        slug=f"{lab}-wheat",
+        version="1.0.0",
+        crop="wheat",
+        title_ja="小麦",
+        title_en="Wheat",
+        body=render_recipe(recipes()["wheat"]),
+        origin={},
+    )
+    numbers = (planting.id, seen.id, forecast.id, recipe.id)
+    nouns = ("planting", "observation", "forecast", "recipe")
+    world.grown |= {f"{lab} {noun}": number for noun, number in zip(nouns, numbers, strict=True)}
 
 
 async def _add_token(conn: Any, world: World, role: Any, lab: str | None, prefix: str = "") -> None:

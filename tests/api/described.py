@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from analytics.farm.recipes.render import render_recipe
+from analytics.library import recipes
 from api.openapi import describe, example_of
 from api.operations import has
 from api.routes import DECLARED
@@ -18,6 +20,10 @@ DESCRIPTION = describe(DECLARED)
 COMPONENTS = DESCRIPTION["components"]["schemas"]
 MESSAGES = {"shihoro": 1, "sendai": 2}
 """Quarantined messages and requests by lab, in the order in which the world is made."""
+NAMES = {"lab", "device", "site", "station", "recipe_id", "expires_at"}
+"""Of other things, and an end that has passed: left out of bodies that can do without."""
+KNOWN = {"site": "farm", "field": "north", "body": render_recipe(recipes()["wheat"])}
+"""What the world has, where the description's example names something else."""
 
 
 def path_for(operation: Operation, world: World, lab: str) -> str:
@@ -32,6 +38,9 @@ def path_for(operation: Operation, world: World, lab: str) -> str:
         quarantine=MESSAGES[lab],
         request=MESSAGES[lab],
         token=world.token_ids[f"{prefix}viewer"],
+        field="north",
+        crop="wheat",
+        **{noun: world.grown[f"{lab} {noun}"] for noun in ("planting", "observation", "forecast", "recipe")},
     )
 
 
@@ -46,9 +55,9 @@ def body_for(operation: Operation) -> dict[str, Any]:
     if not has(operation.body):
         return {}
     body: dict[str, Any] = example_of({"$ref": f"#/components/schemas/{operation.body.__name__}"}, COMPONENTS)
-    body = {
-        name: value for name, value in body.items() if name not in {"lab", "device", "site", "expires_at"}
-    }
+    required = {f.encode_name for f in msgspec.structs.fields(operation.body) if f.required}
+    body = {name: value for name, value in body.items() if name in required or name not in NAMES}
+    body |= {name: value for name, value in KNOWN.items() if name in required}
     if body.get("role") == "operator":
         body["role"] = "viewer"
     return body

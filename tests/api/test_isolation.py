@@ -24,6 +24,8 @@ NAMES_NOTHING = {
     "get_kinds",
     "get_kind",
     "get_quantities",
+    "get_crops",
+    "get_crop",
 }
 NAMES_A_LAB = {"lab", "device"}
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
 """So that nothing is left of a run of the tests that is killed."""
-PARTS = {"supervisor", "postgres", "broker", "gateway", "api"}
+PARTS = {"supervisor", "postgres", "broker", "gateway", "api", "worker"}
 
 
 class Installation:
@@ -122,7 +122,7 @@ def test_from_up_to_stop(installation: Installation) -> None:
         assert part["state"] == "running"
         assert Path(f"/proc/{part['pid']}").exists()
     user, _ = process_user(load({"CHIIKI_STATE_DIR": str(installation.state_dir)}))
-    for name in ("gateway", "api"):
+    for name in ("gateway", "api", "worker"):
         assert Path(f"/proc/{parts[name]['pid']}").stat().st_uid == (user.uid if user else os.geteuid())
     for name in ("postgres", "broker", "api"):
         assert is_open("127.0.0.1", parts[name]["port"])
@@ -148,7 +148,7 @@ def test_from_up_to_stop(installation: Installation) -> None:
 
 def test_what_dies_is_started_again(installation: Installation) -> None:
     installation.start()
-    for name in ("gateway", "postgres", "broker"):
+    for name in ("gateway", "worker", "postgres", "broker"):
         before = installation.parts()[name]
         os.kill(before["pid"], signal.SIGKILL)
         wait_for(lambda name=name: installation.parts()[name]["restarts"] == 1)

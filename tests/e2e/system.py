@@ -16,9 +16,9 @@ from deploy.accounts import render_accounts
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.embedded.process import Process
+from deploy.schema import prepare_database
 from devices.credentials import hash_password, new_password
 from store.devices import add_device, put_service_account
-from store.migrate import migrate
 from store.pool import open_pool
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class System:
     def start(self) -> None:
         """Start the services; no gateway yet."""
         self.postgres.start()
-        migrate(self.postgres.url)
+        prepare_database(self.postgres.url)
         self.broker.start()
 
     def stop(self) -> None:

@@ -59,10 +59,14 @@ class Desk:
         self.latest = Latest()
 
     async def register(
-        self, name: str = "north-1", kind: str = "farm-station", lab: str = "shihoro"
+        self,
+        name: str = "north-1",
+        kind: str = "farm-station",
+        lab: str = "shihoro",
+        site: str | None = None,
     ) -> Device:
         async with self.pool.connection() as conn:
-            return await add_device(conn, name=name, lab=lab, kind=kind, password_hash="-")
+            return await add_device(conn, name=name, lab=lab, kind=kind, site=site, password_hash="-")
 
     async def send(
         self, *bodies: Any, device: str = "north-1", topic: str | None = None, received_ms: int = NOW_MS

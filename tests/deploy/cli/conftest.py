@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deploy.cli import device, lab, migrate, quarantine, token
+from deploy.cli import device, field, lab, migrate, planting, quarantine, recipe, token
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 def command(settings: Settings) -> Callable[..., int]:
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers()
-    for module in (device, lab, migrate, quarantine, token):
+    for module in (device, field, lab, migrate, planting, quarantine, recipe, token):
         module.add(commands)
 
     def run(*argv: object) -> int:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from analytics import library
 from deploy.cli import migrate
 from deploy.settings import Settings
 from store.errors import SchemaError, StoreUnavailable
@@ -60,4 +61,7 @@ def test_check_leaves_an_embedded_database_as_it_is(
         assert migrate.run(argparse.Namespace(check=True, json=True), settings) == 1
         assert json.loads(capsys.readouterr().out)["pending"] == migrations
     assert migrate.run(argparse.Namespace(check=False, json=True), settings) == 0
-    assert json.loads(capsys.readouterr().out)["applied"] == migrations
+    applied = json.loads(capsys.readouterr().out)["applied"]
+    assert applied[: len(migrations)] == migrations
+    assert "jobs:schema" in applied
+    assert sum(name.startswith("recipe:") for name in applied) == len(library.recipes())
