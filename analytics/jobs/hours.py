@@ -1,4 +1,4 @@
-"""Hourly values where a planting stands: readings -> `analytics.series.hourly`, and what follows from them."""
+"""Hourly values where a planting stands: readings -> `analytics.series.hourly`, and what is derived."""
 
 from __future__ import annotations
 

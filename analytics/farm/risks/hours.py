@@ -158,7 +158,7 @@ def minimum_of_known(hourly: Floats) -> Floats:
     """
     hours = int(LONGEST_GAP_H) + 1
     missing = np.lib.stride_tricks.sliding_window_view(np.isnan(hourly), hours, axis=1)
-    gap = missing.all(axis=2).any(axis=1)
+    gap = (missing.sum(axis=2) == hours).sum(axis=1) > 0
     return np.where(_enough(hourly) & ~gap, least_known(hourly), np.nan)
 
 

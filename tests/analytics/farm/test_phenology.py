@@ -235,6 +235,11 @@ def test_development_from_an_observation_and_behind_a_gap() -> None:
     observed = run(model, mean, reached=seen)
     now = development(observed, 30)
     assert (now.stage[0, 0], now.share[0, 0]) == (0, 0.0)
+    only_flowering = run(model, mean, reached=np.array([[np.nan, np.nan, 70.0, np.nan]]))
+    now = development(only_flowering, 75)
+    assert now.stage[0, 0] == 2
+    assert 0.0 < now.share[0, 0] < 0.2
+    assert np.isnan(development(only_flowering, 60).share[0, 0])
     mean[..., 40] = np.nan
     behind = development(run(model, mean, reached=seen), 45)
     assert np.isnan(behind.share).all()

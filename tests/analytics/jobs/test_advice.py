@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 async def test_scores_deviations_and_risks(farm: Farm) -> None:
     desk = farm.desk()
+    await farm.see(farm.plantings[0], 31, TODAY - timedelta(days=8))
     await forecast_crop(desk, LAB, CROP)
     await advise_crop(desk, LAB, CROP)
     await advise_crop(desk, LAB, CROP)
