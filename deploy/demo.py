@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from store.pool import AsyncConnection
 
 HISTORY_DAYS = 120
+FARM, LATITUDE, LONGITUDE = "school-farm", 43.168, 143.241
 VISIBLE_S = 90.0
 CONFIG = "demo-simulator.json"
 TOKENS = "demo-tokens.json"
@@ -51,11 +52,11 @@ class DemoDevice:
 SITES: list[dict[str, Any]] = [
     {
         "lab": "shihoro",
-        "slug": "school-farm",
+        "slug": FARM,
         "name_ja": "高校の農場(模擬)",
         "name_en": "High-school farm (simulated)",
-        "latitude": 43.168,
-        "longitude": 143.241,
+        "latitude": LATITUDE,
+        "longitude": LONGITUDE,
         "elevation_m": 190.0,
     },
     {
@@ -69,12 +70,8 @@ SITES: list[dict[str, Any]] = [
     },
 ]
 DEVICES = [
-    DemoDevice(
-        name="shihoro-farm-1", lab="shihoro", site="school-farm", role="farm-station", label="北の畑", seed=1
-    ),
-    DemoDevice(
-        name="shihoro-farm-2", lab="shihoro", site="school-farm", role="farm-station", label="南の畑", seed=2
-    ),
+    DemoDevice(name="shihoro-farm-1", lab="shihoro", site=FARM, role="farm-station", label="北の畑", seed=1),
+    DemoDevice(name="shihoro-farm-2", lab="shihoro", site=FARM, role="farm-station", label="南の畑", seed=2),
     DemoDevice(
         name="sendai-echo-1", lab="sendai", site="fish-market", role="echo-unit", label="マダラ", seed=3
     ),
@@ -82,6 +79,7 @@ DEVICES = [
         name="sendai-sorter-1", lab="sendai", site="fish-market", role="fish-sorter", label="サバ", seed=4
     ),
 ]
+FARM_STATIONS = frozenset(device.name for device in DEVICES if device.site == FARM)
 
 
 async def play(supervisor: Supervisor) -> dict[str, str]:
@@ -187,3 +185,23 @@ async def wait_visible(url: str, tokens: dict[str, str]) -> None:
                 f"no readings of {' and '.join(waiting)} after {VISIBLE_S:.0f} s: see the logs"
             )
         await asyncio.sleep(0.2)
+
+
+async def grow(supervisor: Supervisor, token: str) -> None:
+    """Bring the farm up to today and tell when its first forecast stands."""
+    # Here, since the start need not wait until the models are loaded.
+    from deploy import demo_farm  # noqa: PLC0415
+
+    pool = await open_pool(supervisor.database_url, process="demo farm", max_size=2)
+    try:
+        plantings = await demo_farm.settle(pool, measured_days=HISTORY_DAYS)
+        if not plantings:
+            return
+        first = await demo_farm.first_forecast(pool, plantings)
+    finally:
+        await pool.close()
+    if first is None:
+        supervisor.say(f"No forecast stands yet: see {supervisor.settings.state_dir}/logs/worker.log")
+        return
+    url = f"{supervisor.settings.http_url}/api/v1/plantings/{first}/forecast"
+    supervisor.say(f"The first growth forecast stands:\n  curl -H 'Authorization: Bearer {token}' {url}")

@@ -10,7 +10,7 @@ import signal
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deploy import state
 from deploy.accounts import keep_accounts
@@ -34,7 +34,7 @@ from store.pool import open_pool
 from store.tokens import add_token
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from deploy.embedded.places import ServiceUser
     from deploy.embedded.provision import Programs
@@ -224,6 +224,17 @@ class Supervisor:
         """Start a part, wait until it is ready, and keep it up from now on."""
         self._launch(name, part)
         await self._settle(name)
+
+    def beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Do something while everything runs; it is cut off at the end, and told where it fails."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(self._beside_ended)
+
+    def _beside_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.say(f"{task.get_name()} failed: {error}")
+            _log.error("%s failed", task.get_name(), exc_info=error)
 
     def _launch(self, name: str, part: Part) -> None:
         self.entries[name] = Entry(part, "starting", since=_now())

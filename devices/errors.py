@@ -9,6 +9,7 @@
     ├── NameRuleError            a device's or site's name against the rules
     ├── ChannelError             a key of ``values`` that is not ``quantity`` or ``quantity@position``
     ├── KindError                a kind file: which file, which key, what is wrong
+    ├── ProductError             the same of a product's file
     └── CredentialError          a password hash that is not a mosquitto ``$7$`` line
 """
 
@@ -68,6 +69,16 @@ class ChannelError(DeviceError):
 
 class KindError(DeviceError):
     """A kind file is not valid."""
+
+    def __init__(self, file: Path, key: str, reason: str) -> None:
+        super().__init__(f"{file}: {key}: {reason}" if key else f"{file}: {reason}")
+        self.file = file
+        self.key = key
+        self.reason = reason
+
+
+class ProductError(DeviceError):
+    """A product's file is not valid."""
 
     def __init__(self, file: Path, key: str, reason: str) -> None:
         super().__init__(f"{file}: {key}: {reason}" if key else f"{file}: {reason}")

@@ -8,6 +8,7 @@ A file is named after its kind and holds::
     period_s = 600                      # usual time between two samples
     clock_tolerance_s = 120             # optional
     max_series = 64                     # optional
+    product = "cod-sex"                 # optional: what it sorts, a file of devices/products
 
     [quantities.soil_temperature]       # a name from devices/quantities.py
     unit = "degC"                       # of the numbers in the messages
@@ -21,17 +22,25 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from devices.errors import DeviceError, KindError, NameRuleError
 from devices.model import Channel, Kind
+from devices.products import load_products
 from devices.quantities import QUANTITIES
 from devices.registry import check_position, check_slug
 from devices.units import linear
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devices.model import Product
+
 SHIPPED_DIR = Path(__file__).with_name("kinds")
+PRODUCTS = "products"
+"""Folder of a lab's own products within its folder of kinds."""
 
 
 def load_kinds(extra_dir: Path | None = None) -> dict[str, Kind]:
@@ -39,17 +48,18 @@ def load_kinds(extra_dir: Path | None = None) -> dict[str, Kind]:
 
     Raises
     ------
-    KindError
+    KindError, ProductError
         Names the file, the key and what is wrong with it.
     """
     if extra_dir is not None and not extra_dir.is_dir():
         raise KindError(extra_dir, "", "there is no such folder of kinds")
     folders = [SHIPPED_DIR] if extra_dir is None else [SHIPPED_DIR, extra_dir]
-    kinds = [read_kind(file) for folder in folders for file in sorted(folder.glob("*.toml"))]
+    products = load_products(None if extra_dir is None else extra_dir / PRODUCTS)
+    kinds = [read_kind(file, products) for folder in folders for file in sorted(folder.glob("*.toml"))]
     return {kind.name: kind for kind in kinds}
 
 
-def read_kind(file: Path) -> Kind:
+def read_kind(file: Path, products: Mapping[str, Product]) -> Kind:
     """Read and check one file.
 
     Raises
@@ -58,6 +68,11 @@ def read_kind(file: Path) -> Kind:
         Names the file, the key and what is wrong with it.
     """
     table = _parse(file)
+    if "product" in table:
+        product = products.get(str(table["product"]))
+        if product is None:
+            raise KindError(file, "product", f"choose one of {', '.join(sorted(products))}")
+        table["product"] = product
     channels = table.get("quantities")
     if not isinstance(channels, dict) or not channels:
         raise KindError(file, "quantities", "name at least one quantity, as [quantities.air_temperature]")

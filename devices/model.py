@@ -59,6 +59,65 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     positions: list[str] | Literal["any"] = msgspec.field(default_factory=lambda: [""])
 
 
+class SortClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of the classes that fish are sorted into.
+
+    Attributes
+    ----------
+    name : str
+        As in the units' messages.
+    sellable : bool
+        Whether it is sold as such.
+    price_yen_per_kg : float | None
+        Where a lot has no price of its own.
+    between : tuple[str, str] | None
+        A hybrid: of these two classes, and in the middle of both.
+    """
+
+    name: str
+    label_ja: str
+    label_en: str
+    sellable: bool = True
+    price_yen_per_kg: float | None = None
+    between: tuple[str, str] | None = None
+
+
+class SpineRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A species told by the base of dorsal fin spines 1 to 9 ÷ fork length; the threshold is of the first."""
+
+    threshold: float
+    at_least: str
+    below: str
+
+    def verdict(self, ratio: float) -> str:
+        """Name the class that a ratio speaks for."""
+        return self.at_least if ratio >= self.threshold else self.below
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a unit sorts fish into, read from a TOML file in `devices/products`.
+
+    Attributes
+    ----------
+    classes : tuple[SortClass, ...]
+        In the order of the numbers that stand for them.
+    """
+
+    name: str
+    label_ja: str
+    label_en: str
+    species_ja: str
+    species_en: str
+    species_latin: str = ""
+    classes: tuple[SortClass, ...]
+    spine: SpineRule | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name the classes in their order."""
+        return tuple(one.name for one in self.classes)
+
+
 class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A kind of device, read from a TOML file in `devices/kinds`.
 
@@ -72,6 +131,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         How many series one device of the kind may open.
     quantities : dict[str, Channel]
         Keyed by the name of the quantity.
+    product : Product | None
+        What a device of the kind sorts; None: it sorts nothing.
     """
 
     name: str
@@ -81,6 +142,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     clock_tolerance_s: float = 120.0
     max_series: int = 64
     quantities: dict[str, Channel]
+    product: Product | None = None
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.chunk import Chunk, Columns, join
+from ingest.chunk import Chunk, Columns, Sent, join
 from ingest.validate import flag
+from store.frames import FrameSent
 from store.readings import Fate, Rows
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Sheet:
         The readings in order of arrival, and their records.
     chunk_of : int64[r]
         For each record its chunk.
+    items : list[tuple[Chunk, Sent]]
+        Of sorting units, in order of arrival.
     """
 
     chunks: Sequence[Chunk]
@@ -84,6 +87,7 @@ class Sheet:
     slot: NDArray[np.int32]
     columns: Columns
     chunk_of: NDArray[np.int64]
+    items: Sequence[tuple[Chunk, Sent]]
 
     @property
     def repeats(self) -> bool:
@@ -124,6 +128,17 @@ class Sheet:
         """Devices whose status the sheet holds."""
         return {status.device_id for chunk in self.chunks for status in chunk.statuses}
 
+    @property
+    def item_keys(self) -> set[tuple[int, object, int]]:
+        """What there is once of each event, verification and image."""
+        items = (sent.item for _, sent in self.items)
+        return {
+            (item.device_id, item.sha256, item.at)
+            if isinstance(item, FrameSent)
+            else (item.device_id, item.boot, item.seq)
+            for item in items
+        }
+
     def meets(self, other: Sheet) -> bool:
         """Tell whether two sheets may have a key in common: then which came first decides, and one must wait.
 
@@ -131,6 +146,8 @@ class Sheet:
         statuses too the later one is to stay.
         """
         if not self.speakers.isdisjoint(other.speakers):
+            return True
+        if self.items and other.items and not self.item_keys.isdisjoint(other.item_keys):
             return True
         mine, theirs = self._spans(), other._spans()
         _, i, k = np.intersect1d(mine[0], theirs[0], assume_unique=True, return_indices=True)
@@ -181,6 +198,7 @@ def seal(chunks: Sequence[Chunk], slots: NDArray[Any]) -> Sheet:
         slot=slot,
         columns=columns,
         chunk_of=np.repeat(np.arange(len(chunks)), np.array(counts, np.intp)),
+        items=[(chunk, sent) for chunk in chunks for sent in chunk.items],
     )
 
 

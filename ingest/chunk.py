@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ingest.samples import Rejection
+    from store.sort_batch import Item
     from store.status import StatusNews
 
 
 REFUSAL_ROWS: Final = 20
 """Readings that are stored in the time that one message is put into quarantine, about."""
+ITEM_ROWS: Final = 4
+"""The same for one event of a sorting unit."""
 
 
 class Source(Protocol):
@@ -66,6 +69,15 @@ class Ask:
     oldest: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An event, verification or image: number of its message, index within that, and what it is."""
+
+    number: int
+    index: int
+    item: Item
+
+
 @dataclass(slots=True, kw_only=True)
 class Chunk:
     """All that a slice of a delivery came to.
@@ -78,6 +90,8 @@ class Chunk:
         Number of the message, device, and what was rejected of it.
     seqs : list[tuple[int, str, int]]
         Device, boot, sequence number.
+    items : list[Sent]
+        Of sorting units.
     origin : str
         How it came to us: ``mqtt`` or ``import``.
     """
@@ -90,12 +104,14 @@ class Chunk:
     seqs: list[tuple[int, str, int]] = field(default_factory=list)
     statuses: list[StatusNews] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
+    items: list[Sent] = field(default_factory=list)
     origin: str = "mqtt"
 
     @property
     def rows(self) -> int:
         """How much work it is for the database: readings, and what goes to quarantine."""
-        return sum(len(part) for part in self.parts) + REFUSAL_ROWS * len(self.rejections)
+        readings = sum(len(part) for part in self.parts)
+        return readings + ITEM_ROWS * len(self.items) + REFUSAL_ROWS * len(self.rejections)
 
 
 def join(parts: list[Columns]) -> Columns:

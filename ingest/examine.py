@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import numpy as np
 
 from ingest.channels import Channels
-from ingest.chunk import Chunk, Columns
+from ingest.chunk import Chunk, Columns, Sent
 from ingest.codecs import Undecodable, decode
 from ingest.patience import Turn, persist
 from ingest.samples import Contents, Reading, reject_all, walk
 from ingest.seldom import Seldom
 from ingest.shown import clean
+from ingest.sort_frames import FRAME_BYTES
+from ingest.sort_messages import walk_sorting
 from ingest.statuses import take_status
-from ingest.topics import LATER, READINGS, STATUS, parse_topic
+from ingest.topics import FRAMES, READINGS, SORTING, STATUS, parse_topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +58,7 @@ class Findings:
         chunk.devices.append(self.device_id)
         if self.contents.readings:
             chunk.parts.append(_to_columns(odd.number, self.contents.readings, self.slots))
+        chunk.items.extend(Sent(odd.number, index, item) for index, item in self.contents.items)
         if self.device_id:
             chunk.seqs.extend((self.device_id, boot, seq) for boot, seq in self.contents.seqs)
         for rejection in self.contents.rejections.values():
@@ -147,16 +150,17 @@ def _read(chunk: Chunk, sender: Sender | None, odd: Odd, largest: int) -> Conten
     refusal = _refuse(topic.device, topic.kind, sender)
     if refusal is not None:
         return refusal
-    if len(odd.payload) > largest:
-        return reject_all(
-            "oversized", f"the message has {len(odd.payload)} bytes; at most {largest} are taken"
-        )
+    assert sender is not None
+    most = max(largest, FRAME_BYTES) if topic.kind == FRAMES else largest
+    if len(odd.payload) > most:
+        return reject_all("oversized", f"the message has {len(odd.payload)} bytes; at most {most} are taken")
     if topic.kind == STATUS:
-        assert sender is not None
         return take_status(chunk, sender.id, odd.payload, retained=odd.retained)
     message = decode(odd.payload)
     if isinstance(message, Undecodable):
         return reject_all(message.reason, message.detail)
+    if topic.kind in SORTING:
+        return walk_sorting(topic.kind, sender, message, chunk.received_us)
     return walk(message, chunk.received_us)
 
 
@@ -172,9 +176,7 @@ def _refuse(device: str, kind: str, sender: Sender | None) -> Contents | None:
         return reject_all(
             "unknown_kind", f"{sender.name} is of the kind {sender.kind_name!r}, which has no file"
         )
-    if kind in LATER:
-        return reject_all("kind_not_supported", f"messages of the kind {kind!r} are not taken in yet")
-    assert kind in {READINGS, STATUS}
+    assert kind in {READINGS, STATUS} | SORTING
     return None
 
 

@@ -15,13 +15,14 @@ from store.quarantine import Refusal
 from store.readings import Fate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from ingest.batch import Sheet
     from ingest.chunk import Chunk
     from store.readings import Fates
+    from store.verdicts import Verdict
 
 SHOWN = 5
 """Conflicts of one message that are told one by one."""
@@ -58,7 +59,9 @@ def refuse(chunk: Chunk, number: int, device_id: int, rejection: Rejection) -> R
     )
 
 
-def collect(sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> list[Refusal]:
+def collect(
+    sheet: Sheet, fates: Fates, fate: NDArray[np.int8], verdicts: Sequence[Verdict] = ()
+) -> list[Refusal]:
     """Collect all that a sheet leaves to quarantine; a message that came twice is one refusal, seen twice.
 
     They come in the order of their digests, in which all writers lock them.
@@ -73,6 +76,7 @@ def collect(sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> list[Refusal]
     if (fate >= Fate.CONFLICTING).any():
         _gather(found, _conflicts(sheet, fates, fate))
         _gather(found, _refused(sheet, fates, fate))
+    _gather(found, _items(sheet, verdicts))
     return sorted(found.values(), key=lambda refusal: refusal.digest)
 
 
@@ -100,6 +104,26 @@ def _refused(sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> Iterable[Ref
     return _by_message(sheet, places, told, "database_refused")
 
 
+def _items(sheet: Sheet, verdicts: Sequence[Verdict]) -> Iterable[Refusal]:
+    """Make one refusal of the items of each message and reason."""
+    found: dict[tuple[int, int, str], tuple[Chunk, int, list[tuple[int, str]]]] = {}
+    for (chunk, sent), verdict in zip(sheet.items, verdicts, strict=True):
+        if verdict.reason:
+            key = (id(chunk), sent.number, verdict.reason)
+            mine = found.setdefault(key, (chunk, sent.item.device_id, []))
+            mine[2].append((sent.index, clean(verdict.detail, 300)))
+    for (_, number, reason), (chunk, device_id, told) in found.items():
+        yield refuse(chunk, number, device_id, _reject(reason, told))
+
+
+def _reject(reason: str, told: list[tuple[int, str]]) -> Rejection:
+    """Put what is told of single readings into one rejection."""
+    told.sort()
+    detail = "; ".join(dict.fromkeys(text for _, text in told[:SHOWN]))
+    more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    return Rejection(reason, detail + more, [index for index, _ in told])
+
+
 def _by_message(sheet: Sheet, places: NDArray[np.intp], told: list[str], reason: str) -> Iterable[Refusal]:
     """Make one refusal of the readings of each message."""
     messages: dict[tuple[int, int], tuple[Chunk, int, list[tuple[int, str]]]] = {}
@@ -109,8 +133,4 @@ def _by_message(sheet: Sheet, places: NDArray[np.intp], told: list[str], reason:
         messages.setdefault(key, (chunk, number, []))[2].append((index, text))
         device[key] = int(sheet.device[place])
     for key, (chunk, number, readings) in messages.items():
-        readings.sort()
-        detail = "; ".join(dict.fromkeys(text for _, text in readings[:SHOWN]))
-        more = f"; and {len(readings) - SHOWN} more" if len(readings) > SHOWN else ""
-        rejection = Rejection(reason, detail + more, [index for index, _ in readings])
-        yield refuse(chunk, number, device[key], rejection)
+        yield refuse(chunk, number, device[key], _reject(reason, readings))

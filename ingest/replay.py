@@ -34,6 +34,7 @@ from store.quarantine import (
     lock_open,
 )
 from store.readings import Fate, bisect_readings
+from store.sort_batch import add_items
 from store.stale_days import note_late
 from store.status import put_status
 
@@ -163,7 +164,9 @@ async def _replay_row(
     sheet = seal([chunk], registry.slots)
     fates = await bisect_readings(conn, sheet.rows)
     fate = sheet.spread(fates)
-    left = collect(sheet, fates, fate)
+    verdicts = await add_items(conn, [sent.item for _, sent in sheet.items], by_parts=True)
+    left = collect(sheet, fates, fate, verdicts)
+    fate = np.concatenate((fate, np.array([verdict.fate for verdict in verdicts], np.int8)))
     counts = np.bincount(fate, minlength=len(Fate)).tolist()
     await note_late(conn, sheet.rows, fates)
     out, back = _make_moves(row, findings.device_id, counts, left, sightings)
@@ -182,7 +185,8 @@ def _keep_rejected(contents: Contents, rejected: list[int] | None) -> None:
         return
     missing = set(rejected)
     contents.readings = [reading for reading in contents.readings if reading.index in missing]
-    missing -= {reading.index for reading in contents.readings}
+    contents.items = [(index, item) for index, item in contents.items if index in missing]
+    missing -= {reading.index for reading in contents.readings} | {index for index, _ in contents.items}
     again = {}
     for rejection in contents.rejections.values():
         indices = sorted(missing if rejection.indices is None else missing & set(rejection.indices))

@@ -21,6 +21,8 @@ from ingest.shown import clean, show
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from store.sort_batch import Item
+
 MAX_SEQ: Final = 2**53
 MAX_BOOT: Final = 64
 
@@ -75,9 +77,14 @@ class Rejection:
 
 @dataclass(slots=True)
 class Contents:
-    """What was found in a message: `total` readings, of which some may be rejected, and sequence numbers."""
+    """What was found in a message: `total` readings, of which some may be rejected, and sequence numbers.
+
+    An event, a verification or an image of a sorting unit counts as one reading; `items` has them, each with
+    its index within the message.
+    """
 
     readings: list[Reading] = field(default_factory=list)
+    items: list[tuple[int, Item]] = field(default_factory=list)
     rejections: dict[str, Rejection] = field(default_factory=dict)
     seqs: list[tuple[str, int]] = field(default_factory=list)
     total: int = 0

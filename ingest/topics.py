@@ -7,10 +7,13 @@ from typing import Final
 
 READINGS: Final = "readings"
 STATUS: Final = "status"
-LATER: Final = frozenset({"events", "verifications", "frames"})
-"""Kinds of message that are kept raw until this version's successor reads them."""
+EVENTS: Final = "events"
+VERIFICATIONS: Final = "verifications"
+FRAMES: Final = "frames"
+SORTING: Final = frozenset({EVENTS, VERIFICATIONS, FRAMES})
+"""Kinds of message of units that sort fish."""
 
-_KINDS: Final = frozenset({READINGS, STATUS}) | LATER
+_KINDS: Final = frozenset({READINGS, STATUS}) | SORTING
 _LEVELS: Final = 5
 
 

@@ -23,6 +23,7 @@ from store.errors import RowsRefused, RowsRepeated, StoreUnavailable
 from store.ledger import add_entries
 from store.quarantine import add_refusals
 from store.readings import Fate, Fates, bisect_readings, copy_readings, merge_readings
+from store.sort_batch import add_items
 from store.stale_days import note_late
 from store.status import StatusNews, put_status
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from store.boots import Committed
     from store.ledger import Entries
     from store.pool import AsyncConnection, AsyncConnectionPool
+    from store.verdicts import Verdict
 
 SUSPECT_S: Final = 30.0
 """For so long after a duplicate a device's readings are merged: it is likely to be sending more of them."""
@@ -55,7 +57,7 @@ class Written:
 
     Attributes
     ----------
-    counts : int64[4], readings by `Fate`
+    counts : int64[4], readings and items by `Fate`; those refused are among the quarantined
     quarantined : int
         Readings kept in quarantine, those that the database refused among them.
     """
@@ -137,10 +139,11 @@ class Scribe:
             await keep_replays_out(conn)
             fates = await _insert(conn, sheet, merged)
             fate = sheet.spread(fates)
-            entries = tally(sheet, fate, live=live)
+            verdicts = await add_items(conn, [sent.item for _, sent in sheet.items])
+            entries = tally(sheet, fate, verdicts, live=live)
             async with conn.pipeline():
                 await note_late(conn, sheet.rows, fates)
-                await _keep_refusals(conn, sheet, fates, fate)
+                await _keep_refusals(conn, sheet, fates, fate, verdicts)
                 await add_entries(conn, entries)
                 await put_status(conn, _newest(sheet.chunks))
                 committed = await add_seqs(conn, gather_boots(sheet.chunks))
@@ -153,9 +156,10 @@ class Scribe:
                 await keep_replays_out(conn)
                 fates = await bisect_readings(conn, sheet.rows)
                 fate = sheet.spread(fates)
-                entries = tally(sheet, fate, live=live)
+                verdicts = await add_items(conn, [sent.item for _, sent in sheet.items], by_parts=True)
+                entries = tally(sheet, fate, verdicts, live=live)
                 await note_late(conn, sheet.rows, fates)
-                await _keep_refusals(conn, sheet, fates, fate)
+                await _keep_refusals(conn, sheet, fates, fate, verdicts)
                 await add_entries(conn, entries)
                 for status in _newest(sheet.chunks):
                     await attempt(conn, put_status(conn, [status]))
@@ -172,7 +176,9 @@ def _sum_up(sheet: Sheet, fate: NDArray[np.int8], entries: Entries, committed: l
     return Written(
         sheet=sheet,
         fate=fate,
-        counts=np.bincount(fate, minlength=len(Fate)),
+        counts=np.array(
+            [entries.committed.sum(), entries.duplicate.sum(), entries.conflicting.sum(), 0], np.int64
+        ),
         messages=int(entries.messages.sum()),
         quarantined=int(entries.quarantined.sum()),
         committed=committed,
@@ -191,11 +197,18 @@ async def _insert(conn: AsyncConnection, sheet: Sheet, merged: NDArray[np.bool_]
     return Fates(code=code, stored=stored)
 
 
-async def _keep_refusals(conn: AsyncConnection, sheet: Sheet, fates: Fates, fate: NDArray[np.int8]) -> None:
+async def _keep_refusals(
+    conn: AsyncConnection,
+    sheet: Sheet,
+    fates: Fates,
+    fate: NDArray[np.int8],
+    verdicts: Sequence[Verdict],
+) -> None:
     """Put into quarantine what is to go there: gathered in a thread, written some at a time."""
-    if not any(chunk.rejections for chunk in sheet.chunks) and not (fate >= Fate.CONFLICTING).any():
+    good = not any(chunk.rejections for chunk in sheet.chunks) and not any(v.reason for v in verdicts)
+    if good and not (fate >= Fate.CONFLICTING).any():
         return
-    refusals = iter(await asyncio.to_thread(collect, sheet, fates, fate))
+    refusals = iter(await asyncio.to_thread(collect, sheet, fates, fate, verdicts))
     while some := list(islice(refusals, REFUSALS_AT_ONCE)):
         await add_refusals(conn, some)
         await asyncio.sleep(0)

@@ -92,6 +92,8 @@ WITH changed AS (
     WHERE (v.minimum, v.mean, v.maximum, v.total, v.n, v.coverage, v.method) IS DISTINCT FROM
         (EXCLUDED.minimum, EXCLUDED.mean, EXCLUDED.maximum, EXCLUDED.total, EXCLUDED.n, EXCLUDED.coverage,
          EXCLUDED.method)
+      AND NOT (v.method = %(imported)s AND EXCLUDED.method <> %(imported)s
+               AND (EXCLUDED.minimum IS NULL OR EXCLUDED.maximum IS NULL))
     RETURNING v.day - %(first_day)s::date AS day
 )
 SELECT string_agg(int4send(day), '') FROM changed
@@ -108,6 +110,8 @@ async def upsert_daily(
 ) -> list[date]:
     """Write days from `first_day` on; days whose method is `ABSENT` are left as they are.
 
+    A day that was brought from elsewhere gives way to a measured one that knows its extremes, to no other.
+
     Returns
     -------
     list[date]
@@ -115,7 +119,8 @@ async def upsert_daily(
     """
     changed: set[int] = set()
     for key in sorted(values):
-        row = {"site_id": site_id, "device_id": device_id, "first_day": first_day, **key._asdict()}
+        row = {"site_id": site_id, "device_id": device_id, "first_day": first_day, "imported": IMPORTED}
+        row |= key._asdict()
         async with conn.cursor(binary=True) as cursor:
             await cursor.execute(_UPSERT_DAYS, row | _as_arrays(values[key]), prepare=False)
             answer = await cursor.fetchone()
@@ -196,13 +201,16 @@ def _spread(days: int, day: bytes, *columns: bytes) -> Daily:
     return daily
 
 
-_SELECT_SPAN = "SELECT min(day), max(day) FROM daily_values WHERE site_id = %s AND device_id = %s"
+_SELECT_SPAN = """
+SELECT min(day), max(day) FROM daily_values
+WHERE site_id = %s AND device_id = %s AND method <> ALL(%s::int2[])
+"""
 
 
 async def daily_span(
-    conn: AsyncConnection, site_id: int, *, device_id: int = OF_SITE
+    conn: AsyncConnection, site_id: int, *, device_id: int = OF_SITE, imported: bool = True
 ) -> tuple[date, date] | None:
-    """Tell the first and the last day of which anything is known."""
-    cursor = await conn.execute(_SELECT_SPAN, [site_id, device_id])
+    """Tell the first and the last day of which anything is known, with or without those from elsewhere."""
+    cursor = await conn.execute(_SELECT_SPAN, [site_id, device_id, [] if imported else [IMPORTED]])
     row = await cursor.fetchone()
     return None if row is None or row[0] is None else (row[0], row[1])

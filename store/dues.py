@@ -8,13 +8,15 @@ and settles up to these marks: what was noted meanwhile stays due, and nothing i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from store.query import fetch_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from psycopg import AsyncConnection
 
@@ -144,55 +146,62 @@ class Morning:
     issued_on: date
 
 
+# Which day it is there is said by Python, as everywhere: the server may not know all of its time zones.
+_SELECT_ZONES = """
+SELECT DISTINCT s.timezone
+FROM plantings p JOIN fields f ON f.id = p.field_id JOIN sites s ON s.id = f.site_id
+WHERE p.ended_on IS NULL AND p.removed_at IS NULL
+"""
+
+
+async def _local_times(conn: AsyncConnection, now: datetime | None) -> dict[str, datetime]:
+    """Tell the time in each time zone in which there are open plantings."""
+    cursor = await conn.execute(_SELECT_ZONES)
+    now = now or datetime.now(UTC)
+    return {name: now.astimezone(ZoneInfo(name)) for (name,) in await cursor.fetchall()}
+
+
 _SELECT_MORNINGS = """
-SELECT * FROM (
-    SELECT p.id AS planting_id, labs.slug AS lab, p.crop, s.timezone, local.now::date AS issued_on
-    FROM plantings p JOIN fields f ON f.id = p.field_id JOIN sites s ON s.id = f.site_id
-    JOIN labs ON labs.id = s.lab_id
-    CROSS JOIN LATERAL (
-        SELECT COALESCE(%(now)s::timestamptz, clock_timestamp()) AT TIME ZONE s.timezone AS now
-    ) local
-    WHERE p.ended_on IS NULL AND p.removed_at IS NULL AND extract(hour FROM local.now) >= %(hour)s
-) open
-WHERE NOT EXISTS (
-    SELECT FROM forecasts f WHERE f.planting_id = open.planting_id AND f.issued_on >= open.issued_on
+SELECT p.id AS planting_id, labs.slug AS lab, p.crop, s.timezone, today.day AS issued_on
+FROM unnest(%s::text[], %s::date[]) AS today (timezone, day)
+JOIN sites s ON s.timezone = today.timezone JOIN fields f ON f.site_id = s.id
+JOIN plantings p ON p.field_id = f.id JOIN labs ON labs.id = s.lab_id
+WHERE p.ended_on IS NULL AND p.removed_at IS NULL AND NOT EXISTS (
+    SELECT FROM forecasts c WHERE c.planting_id = p.id AND c.issued_on >= today.day
+) AND NOT EXISTS (
+    SELECT FROM planting_dues u WHERE u.planting_id = p.id AND u.not_before > clock_timestamp()
 )
-ORDER BY planting_id
-LIMIT %(limit)s
+ORDER BY p.id
+LIMIT %s
 """
 
 
 async def next_mornings(
     conn: AsyncConnection, *, now: datetime | None = None, hour: int = MORNING_HOUR, limit: int = 1000
 ) -> list[Morning]:
-    """List open plantings whose morning has come and that have no forecast of the day.
+    """List open plantings whose morning has come and that have no forecast of the day, nor were put off.
 
     Parameters
     ----------
     now : datetime | None
-        Aware; None: the database's clock.
+        Aware; None: this machine's clock.
     hour : int
         When the morning comes, by the site's clock.
     """
-    parameters = {"now": now, "hour": hour, "limit": limit}
-    return await fetch_all(conn, Morning, _SELECT_MORNINGS, parameters)
-
-
-_SELECT_NEXT_MORNING = """
-SELECT min((local.day + make_interval(days => 1, hours => %(hour)s)) AT TIME ZONE local.timezone)
-FROM (
-    SELECT DISTINCT s.timezone, date_trunc('day', (COALESCE(%(now)s::timestamptz, clock_timestamp())
-        - make_interval(hours => %(hour)s)) AT TIME ZONE s.timezone) AS day
-    FROM plantings p JOIN fields f ON f.id = p.field_id JOIN sites s ON s.id = f.site_id
-    WHERE p.ended_on IS NULL AND p.removed_at IS NULL
-) local
-"""
+    times = await _local_times(conn, now)
+    days = {name: local.date() for name, local in times.items() if local.hour >= hour}
+    return await fetch_all(conn, Morning, _SELECT_MORNINGS, [list(days), list(days.values()), limit])
 
 
 async def next_morning_at(
     conn: AsyncConnection, *, now: datetime | None = None, hour: int = MORNING_HOUR
 ) -> datetime | None:
     """Tell when the next morning comes at a site with open plantings; None where there are none."""
-    cursor = await conn.execute(_SELECT_NEXT_MORNING, {"now": now, "hour": hour})
-    row = await cursor.fetchone()
-    return None if row is None else row[0]
+    times = await _local_times(conn, now)
+    return min((_next_morning(local, hour) for local in times.values()), default=None)
+
+
+def _next_morning(local: datetime, hour: int) -> datetime:
+    """Tell when it is next that hour, in UTC."""
+    day = local.date() + timedelta(days=local.hour >= hour)
+    return datetime.combine(day, time(hour), local.tzinfo).astimezone(UTC)

@@ -22,6 +22,8 @@ REQUESTS: Final = "chiiki_requests"
 """A request was added; the payload is its id."""
 PLANTINGS: Final = "chiiki_plantings"
 """A planting is due or days are stale; the payload names the table."""
+LOTS: Final = "chiiki_lots"
+"""A lot is due; the payload names the table."""
 
 PROBE_S: Final = 15.0
 FIRST_PAUSE_S: Final = 0.1

@@ -19,7 +19,7 @@ from store.pool import connect_options, name_database
 from store.query import fetch_all, fetch_one
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from psycopg import AsyncConnection
@@ -150,6 +150,17 @@ async def state(conn: AsyncConnection) -> QueueState:
     return found
 
 
+_SELECT_WAITING = """
+SELECT queueing_lock FROM jobs.procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s::text[])
+"""
+
+
+async def waiting_locks(conn: AsyncConnection, locks: Sequence[str]) -> set[str]:
+    """Find out which jobs wait already: asking for them once more would be an error in the server's log."""
+    cursor = await conn.execute(_SELECT_WAITING, [list(locks)])
+    return {row[0] for row in await cursor.fetchall()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A job that failed, and why; it was tried again unless `given_up`."""
@@ -212,7 +223,7 @@ _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 
 
 async def claim_recovery(conn: AsyncConnection) -> bool:
-    """Be the only one who gives dead workers' jobs to others until this transaction ends; False: another is."""
+    """Be the only one who gives dead workers' jobs to others, until this transaction ends; else False."""
     cursor = await conn.execute(_TRY_LOCK, [_RECOVERY_LOCK])
     row = await cursor.fetchone()
     return row is not None and bool(row[0])

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LATE_US: Final = 4 * 3600 * 1_000_000
 """Readings that are older than this when they are committed are late. What is younger is there before the
 forecast of the morning, five hours after the day that it uses has ended."""
+QUIET_S: Final = 10.0
+"""After so long without a further mark, what a device had in its buffer has come."""
 
 DAY_US: Final = 86400 * 1_000_000
 
@@ -118,7 +120,7 @@ LIMIT %(limit)s
 
 
 async def list_stale_sites(
-    conn: AsyncConnection, *, quiet_s: float = 10.0, longest_s: float = 120.0, limit: int = 100
+    conn: AsyncConnection, *, quiet_s: float = QUIET_S, longest_s: float = 120.0, limit: int = 100
 ) -> list[StaleSite]:
     """List sites with stale days, the longest waiting first.
 

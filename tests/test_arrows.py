@@ -44,6 +44,7 @@ RULES = {
     "ingest/link*.py": rule("devices store", "paho msgspec"),
     "ingest/*": rule("devices store", "msgspec cbor2 numpy polars"),
     "api/*": rule("devices store analytics", "aiohttp msgspec argon2 numpy"),
+    "deploy/demo_*": rule("devices store analytics ingest api", "rich msgspec numpy"),
     "deploy/*": rule("devices store analytics ingest api", "rich msgspec"),
 }
 

@@ -48,7 +48,7 @@ def tell_basis(
         },
         weather_to_come=courses.source,
         weather_station=courses.station,
-        members=0 if courses.source is Source.NONE else len(courses.tmin),
+        members=courses.members,
         years=courses.years,
         outlook=None if outlook is None else f"{outlook.source} {outlook.issued_on}",
         observations=lesson.count + own,
@@ -84,7 +84,7 @@ Told = tuple[Doubt, dict[str, int | float | str]]
 
 
 def _of_planting(case: Case, planting: Planting) -> Iterator[Told]:
-    if not case.crop.knows(planting.cultivar or None):
+    if planting.cultivar not in case.crop.cultivars:
         yield Doubt.CULTIVAR_UNKNOWN, {"cultivar": planting.cultivar}
     for seen in unknown_sightings(case.crop, planting):
         yield Doubt.STAGE_NOT_IN_MODEL, {"bbch": seen.bbch}
@@ -106,7 +106,7 @@ def _of_weather(case: Case, planting: Planting, courses: Courses | None) -> Iter
     if courses.source is Source.NONE:
         yield Doubt.NO_WEATHER_TO_COME, {}
     elif courses.source is Source.CLIMATOLOGY:
-        yield Doubt.DRAWN_WEATHER, {"members": len(courses.tmin)}
+        yield Doubt.DRAWN_WEATHER, {"members": courses.members}
     elif len(courses.years) < FEW_YEARS:
         yield Doubt.FEW_YEARS, {"years": len(courses.years)}
     if courses.source is Source.PAST_YEARS_ELSEWHERE:

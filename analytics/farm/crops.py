@@ -148,13 +148,18 @@ class Crop:
 
     def length(self, phase: Phase, cultivar: str | None) -> Parameter:
         """Give the length of a phase for a cultivar; the crop's own for one that the file does not know."""
-        known = self.cultivars.get(cultivar or "")
+        known = self.find_cultivar(cultivar)
         own = known.lengths.get(phase.end) if known else None
         return own or phase.parameters["length"]
 
-    def knows(self, cultivar: str | None) -> bool:
-        """Tell whether the file has an entry for a cultivar."""
-        return cultivar in self.cultivars
+    def find_cultivar(self, name: str | None) -> Cultivar | None:
+        """Find a cultivar by its name or one of its labels, as people write them; None if there is none."""
+        wanted = (name or "").strip().casefold()
+        for cultivar in self.cultivars.values():
+            labels = (cultivar.name, cultivar.label_ja, cultivar.label_en)
+            if wanted in {label.casefold() for label in labels}:
+                return cultivar
+        return None
 
     def adjust(self, stage: str, source: str, **values: float) -> Crop:
         """Give a copy with other parameters in the phase that ends with a stage, for a calibration.

@@ -13,6 +13,7 @@ import numpy as np
 
 from analytics.farm.forecast_result import Cause, Driver
 from analytics.farm.predict import medians
+from analytics.farm.reckoning import Teachers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +30,7 @@ def find_drivers(reckoning: Reckoning) -> dict[int, list[tuple[Driver, ...]]]:
     """Tell for each current planting, by its place, and for each stage what moved its date."""
     normal = reckoning.medians_under(lambda courses: courses.normal)
     so_far = reckoning.medians_under(lambda courses: courses.without_outlook)
-    outlook = reckoning.medians_under(lambda courses: (courses.tmin, courses.tmax))
+    outlook = reckoning.medians_under(lambda courses: courses.with_all)
     found = {}
     for place, courses in reckoning.courses.items():
         steps = [
@@ -43,10 +44,9 @@ def find_drivers(reckoning: Reckoning) -> dict[int, list[tuple[Driver, ...]]]:
 
 def _lessons(reckoning: Reckoning, place: int, before: Floats) -> list[tuple[Cause, Floats]]:
     """Tell what earlier seasons moved, what this field's own stages, and what those of others this season."""
-    mine = reckoning.grown[place].planting
     restarted = medians(reckoning.days(place, reckoning.footings[place])) - before
-    earlier = reckoning.lesson(place, lambda other: other.season != mine.season).shift
-    own = reckoning.lesson(place, lambda other: other.season != mine.season or other.id == mine.id).shift
+    earlier = reckoning.lesson(place, Teachers.EARLIER).shift
+    own = reckoning.lesson(place, Teachers.EARLIER_AND_OWN).shift
     all_ = reckoning.lesson(place).shift
     return [
         (Cause.EARLIER_SEASONS, earlier),

@@ -22,8 +22,8 @@ from analytics.farm.forecast_result import (
     StageForecast,
     Status,
 )
+from analytics.farm.intervals import mixture_quantiles, widen
 from analytics.farm.local_skill import measure_skill, published_skill
-from analytics.farm.mixture import mixture_quantiles
 from analytics.farm.outlooks import Source
 from analytics.farm.predict import last_seen, medians, reach
 from analytics.farm.progress import tell_progress
@@ -169,13 +169,14 @@ class _Assembly:
         middle = float(medians(days)[at] + lesson.shift[at])
         if np.isnan(middle):
             return replace(blank, status=Status.NOT_EXPECTED)
-        spread = float(lesson.spread[at]) * crop.errors[blank.stage].conformal_scale
+        spread = float(lesson.spread[at]) * crop.errors[blank.stage].conformal_scale * skill.widened
+        (courses,) = widen((days[:, at] + lesson.shift[at])[None], np.array([skill.widened]))
         median = _nearest(planting, middle)
         return replace(
             blank,
             status=Status.OVERDUE if median < self._case.today else Status.COMING,
             median=median,
-            intervals=_intervals(planting, days[:, at] + lesson.shift[at], spread),
+            intervals=_intervals(planting, courses, spread),
             spread_d=round(spread, 2),
             drivers=self._drivers[place][at],
             change_d=self._change(planting, blank.stage, median),
@@ -197,9 +198,9 @@ def _intervals(planting: Planting, days: Floats, spread: float) -> tuple[Interva
     An interval of which the later end lies beyond the season is left out.
     """
     told = []
-    for level in LEVELS:
-        tail = (1 - level / 100) / 2
-        first, last = mixture_quantiles(days, spread, (tail, 1 - tail))
+    tails = np.array([(1 - level / 100) / 2 for level in LEVELS])
+    (edges,) = mixture_quantiles(days[None], np.array([spread]), np.concatenate([tails, 1 - tails]))
+    for level, first, last in zip(LEVELS, edges[: len(LEVELS)], edges[len(LEVELS) :], strict=True):
         if np.isfinite(first) and np.isfinite(last):
             begin = planting.sown_on + timedelta(days=int(np.floor(first)))
             end = planting.sown_on + timedelta(days=int(np.ceil(last)))

@@ -108,7 +108,10 @@ class Skill:
     rmse_d, naive_rmse_d : float | None, d
         Of the forecast, and of the mean date.
     coverage : float | None, 0…1
-        Share of the stages that fell into the 80 % interval.
+        Share of the stages that fell into the 80 % interval, before intervals were widened.
+    widened : float, 1
+        By how much intervals are widened, so that in the back-test they would have held what they promise,
+        season by season; 1 where there are too few seasons to tell.
     """
 
     verdict: Verdict
@@ -120,6 +123,7 @@ class Skill:
     rmse_d: float | None = None
     naive_rmse_d: float | None = None
     coverage: float | None = None
+    widened: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from analytics.farm import pooling
 from analytics.farm.predict import SOWING, left_to_go
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-MOST_DEPARTURES: Final = 1500
-"""Of which one solves a dense system; the latest seasons are kept."""
 STAGE_CORRELATION: Final = 0.65
 """Of the shared departures of one stage and the next: knowing the stages before brings the error of
 flowering from 2.5 to 1.9 d, ``√(1 - r²) = 1.9/2.5`` [JAM2024]."""
@@ -149,25 +148,45 @@ def note_departures(
     )
 
 
-def learn(kin: Kinship, departures: Departures, asked: Departures) -> Lesson:
-    """Tell how a planting's stages will depart, from the departures seen.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lore:
+    """What departures have told, to be asked for any planting.
 
-    Parameters
+    Attributes
     ----------
-    asked : Departures
-        All stages of one planting; their `value` is not read.
+    pool : pooling.Pool | None
+        None where nothing was seen.
     """
-    prior = np.diag(kin.covariance(asked, asked)) + asked.noise**2
-    across = kin.covariance(asked, departures)
-    within = kin.covariance(departures, departures) + np.diag(departures.noise**2)
-    gain = np.linalg.solve(within, across.T).T
-    left = np.maximum(prior - np.sum(gain * across, axis=1), asked.noise**2)
-    return Lesson(
-        shift=gain @ departures.value,
-        spread=np.sqrt(left),
-        plantings=np.unique(departures.planting),
-        count=len(departures.value),
-    )
+
+    kin: Kinship
+    pool: pooling.Pool | None
+    plantings: NDArray[np.int64]
+    count: int
+
+    def tell(self, asked: Departures) -> Lesson:
+        """Tell how a planting's stages will depart.
+
+        Parameters
+        ----------
+        asked : Departures
+            All stages of one planting; their `value` is not read.
+        """
+        factors, own = self.kin.factors(asked), np.square(self.kin.own_noise(asked))
+        if self.pool is None:
+            shift = np.zeros(len(own))
+            variance = np.sum([np.square(factor.sd) for factor in factors], axis=0)
+        else:
+            shift, variance = self.pool.mean(factors), self.pool.variance(factors)
+        return Lesson(shift=shift, spread=np.sqrt(variance + own), plantings=self.plantings, count=self.count)
+
+
+def learn(kin: Kinship, departures: Departures) -> Lore:
+    """Learn from departures that were seen."""
+    pool = None
+    if len(departures.value):
+        noise = kin.own_noise(departures)
+        pool = pooling.learn(departures.value, kin.factors(departures), noise)
+    return Lore(kin=kin, pool=pool, plantings=np.unique(departures.planting), count=len(departures.value))
 
 
 def ask(crop: Crop, each: Grown, place: int, footing: int, expected: Floats) -> Departures:
@@ -190,26 +209,42 @@ def ask(crop: Crop, each: Grown, place: int, footing: int, expected: Floats) -> 
 
 
 class Kinship:
-    """How much of their departures two plantings have in common."""
+    """Which effects plantings share: of cultivar, site, season, and site in the season.
+
+    Each effect has a part that all stages share and one that each stage has for itself, so that the
+    departures of two stages correlate by `STAGE_CORRELATION`. A cultivar that nobody named is a field's
+    own.
+    """
 
     def __init__(self, crop: Crop, grown: Sequence[Grown]) -> None:
         named = [each.planting for each in grown]
-        unlike = [each.cultivar or f"unknown {place}" for place, each in enumerate(named)]
         keys = (
-            unlike,
+            [each.cultivar for each in named],
             [each.site for each in named],
             [str(each.season) for each in named],
             [f"{each.site} {each.season}" for each in named],
         )
-        self._groups = np.stack([np.unique(key, return_inverse=True)[1] for key in keys])
+        self._group = np.stack([np.unique(key, return_inverse=True)[1] for key in keys])
+        self._unnamed = np.array([not each.cultivar for each in named], np.bool_)
         errors = [crop.errors[name] for name in crop.stage_names]
         self._sd = np.array([[getattr(error, name) for error in errors] for name in SHARED])
+        self._stages = len(errors)
 
-    def covariance(self, one: Departures, other: Departures) -> Floats:
-        """Covariance of two lists of departures, without what each field alone has: float64[n, m], d²."""
-        alike = self._groups[:, one.planting, None] == self._groups[:, None, other.planting]
-        sd = self._sd[:, one.stage, None] * self._sd[:, None, other.stage]
-        apart = np.abs(one.stage[:, None] - other.stage)
-        shares = np.outer(one.share, other.share)
-        kin: Floats = shares * STAGE_CORRELATION**apart * np.sum(alike * sd, axis=0)
-        return kin
+    def factors(self, departures: Departures) -> list[pooling.Factor]:
+        """Name the effects that departures share, and how large they are."""
+        found = []
+        for name, group, sd in zip(SHARED, self._group, self._sd, strict=True):
+            code = group[departures.planting]
+            if name == SHARED[0]:
+                code = np.where(self._unnamed[departures.planting], -1, code)
+            whole = sd[departures.stage] * departures.share * (code >= 0)
+            by_stage = np.where(code >= 0, code * self._stages + departures.stage, -1)
+            for which, part in ((code, STAGE_CORRELATION), (by_stage, 1 - STAGE_CORRELATION)):
+                found.append(pooling.Factor(name=name, code=which, sd=whole * np.sqrt(part)))
+        return found
+
+    def own_noise(self, departures: Departures) -> Floats:
+        """Give what each field has for itself: float64[n], d."""
+        cultivar = self._sd[0][departures.stage] * departures.share * self._unnamed[departures.planting]
+        noise: Floats = np.hypot(departures.noise, cultivar)
+        return noise

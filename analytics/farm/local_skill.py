@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from analytics.farm import scores
 from analytics.farm.forecast_result import Skill, Verdict
-from analytics.farm.mixture import mixture_quantiles
+from analytics.farm.intervals import conformal_scale, mixture_quantiles
 from analytics.farm.outlooks import Source
 from analytics.farm.predict import medians
 from analytics.farm.reckoning import Reckoning
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     from analytics.farm.records import Record
     from analytics.farm.season import Case, Planting
 
-LEAST_SEASONS: Final = 3
-"""Seasons in which a stage was seen, below which nothing is said of this lab."""
-CLEAR: Final = 0.8
-"""Share of the mean date's error, up to which there is skill; up to the whole there is some."""
+WIDENED_FROM: Final = 5
+"""Seasons, from which on the back-test tells how much intervals must be widened: of fewer, only the worst."""
 EIGHTY: Final = (0.1, 0.9)
 
 
@@ -37,7 +36,7 @@ class _Trial:
     stage: int
     error_d: float
     naive_error_d: float
-    inside: bool
+    half_widths: float  # how far it missed, in half-widths of its 80 % interval
 
 
 def measure_skill(case: Case, records: Mapping[str, Record], memory: Memory) -> dict[str, Skill]:
@@ -49,20 +48,20 @@ def measure_skill(case: Case, records: Mapping[str, Record], memory: Memory) -> 
     Returns
     -------
     dict[str, Skill]
-        By stage; stages that were seen in fewer than `LEAST_SEASONS` seasons are left out.
+        By stage; stages that were seen in fewer than `scores.LEAST_CLUSTERS` seasons are left out.
     """
     seasons = {each.season for each in case.plantings if each.sightings}
     season_now = max((each.season for each in case.plantings if each.current), default=0)
     trials = [
         trial
         for season in sorted(seasons - {season_now})
-        if len(seasons - {season_now}) >= LEAST_SEASONS
+        if len(seasons - {season_now}) >= scores.LEAST_CLUSTERS
         for trial in _try_season(case, records, memory, season, season_now)
     ]
     found = {}
     for place, name in enumerate(case.crop.stage_names):
         mine = [trial for trial in trials if trial.stage == place]
-        if len({trial.season for trial in mine}) >= LEAST_SEASONS:
+        if len({trial.season for trial in mine}) >= scores.LEAST_CLUSTERS:
             found[name] = _judge(mine, case.today)
     return found
 
@@ -131,14 +130,14 @@ def _score(case: Case, reckoning: Reckoning, place: int, truth: Planting) -> lis
         if np.isnan(expected[at]):
             continue
         spread = lesson.spread[at] * case.crop.errors[case.crop.stage_names[at]].conformal_scale
-        low, high = mixture_quantiles(days[:, at] + lesson.shift[at], spread, EIGHTY)
+        ((low, high),) = mixture_quantiles((days[:, at] + lesson.shift[at])[None], np.array([spread]), EIGHTY)
         trials.append(
             _Trial(
                 season=truth.season,
                 stage=at,
-                error_d=float(came - expected[at]),
-                naive_error_d=float(came - naive),
-                inside=bool(np.floor(low) <= came <= np.ceil(high)),
+                error_d=float(expected[at] - came),
+                naive_error_d=float(naive - came),
+                half_widths=float(abs(came - (low + high) / 2) / ((high - low) / 2)),
             )
         )
     return trials
@@ -159,19 +158,23 @@ def _mean_day(case: Case, truth: Planting, bbch: int) -> float | None:
 
 
 def _judge(trials: list[_Trial], today: date) -> Skill:
-    rmse, naive = (
-        float(np.sqrt(np.mean([getattr(trial, name) ** 2 for trial in trials])))
-        for name in ("error_d", "naive_error_d")
+    error, naive = (
+        np.array([getattr(trial, name) for trial in trials]) for name in ("error_d", "naive_error_d")
     )
-    verdict = Verdict.SKILL if rmse <= CLEAR * naive else Verdict.SOME if rmse < naive else Verdict.NONE
+    missed, season = (
+        np.array([getattr(trial, name) for trial in trials]) for name in ("half_widths", "season")
+    )
+    judged = scores.judge_skill(error, naive, season)
+    widened = conformal_scale(missed, season) if judged.clusters >= WIDENED_FROM else 1.0
     return Skill(
-        verdict=verdict,
+        verdict=Verdict.SKILL if judged.verdict is scores.Verdict.SKILL else Verdict.NONE,
         measured_here=True,
         data=f"this lab's earlier seasons, each forecast on {today:%m-%d} from the others",
         source="back-test",
         n=len(trials),
-        seasons=len({trial.season for trial in trials}),
-        rmse_d=round(rmse, 2),
-        naive_rmse_d=round(naive, 2),
-        coverage=round(float(np.mean([trial.inside for trial in trials])), 2),
+        seasons=judged.clusters,
+        rmse_d=round(scores.rmse(error), 2),
+        naive_rmse_d=round(scores.rmse(naive), 2),
+        coverage=round(float(np.mean(missed <= 1.0)), 2),
+        widened=round(max(widened, 1.0), 2),
     )

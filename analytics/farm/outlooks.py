@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from analytics.farm.ensemble import LEAST_YEARS, YEAR_D, draw_members, spread_members
+from analytics.farm.ensemble import Record as Days
 from analytics.farm.season import SEASON_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from numpy.typing import NDArray
 
     from analytics.farm.records import Record
     from analytics.farm.season import Case, Outlook, Planting, Station
-    from analytics.series.climatology import Climatology
 
-LEAST_YEARS: Final = 3
-"""Of past years, below which the weather to come is drawn from the climatology: two courses do not tell how
-different years are."""
+    Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 LEAST_MEASURED: Final = 0.9
 """Share of a past year's days that are measured; the rest is filled."""
 LEAST_COMMON_DAYS: Final = 30
 """Of two stations, to tell by how much one is warmer, [WMO100]."""
-DRAWN_MEMBERS: Final = 40
-YEAR_D: Final = 365.2425
 SEED: Final = 20_261
+DRAWN: Final = 40
 EARTH_RADIUS_KM: Final = 6371.0
 """Mean radius of the Earth [Moritz2000]."""
 
@@ -49,23 +49,32 @@ class Courses:
 
     Attributes
     ----------
+    station : str | None
+        Whose past years, or whose climatology.
+    years : tuple[int, ...]
+        Seasons that the members are from; empty where they were drawn.
     known : int
         Days from sowing that are measured or filled.
-    tmin, tmax : float64[M, SEASON_DAYS], deg C
-    without_outlook, normal : tuple of two float64[M, SEASON_DAYS], deg C
-        The same without the weather forecast, and without the season so far either.
+    with_all, without_outlook, normal : tuple of two float64[M, SEASON_DAYS], deg C
+        Minimum and maximum; without the weather forecast; and without the season so far either.
+    methods : int8[known]
+        `FillMethod` of each known day.
     """
 
     source: Source
     station: str | None
     years: tuple[int, ...]
     known: int
-    tmin: NDArray[np.float64]
-    tmax: NDArray[np.float64]
-    without_outlook: tuple[NDArray[np.float64], NDArray[np.float64]]
-    normal: tuple[NDArray[np.float64], NDArray[np.float64]]
+    with_all: Pair
+    without_outlook: Pair
+    normal: Pair
     methods: NDArray[np.int8]
     outlook: Outlook | None
+
+    @property
+    def members(self) -> int:
+        """How many courses there are; none where nobody knows the weather to come."""
+        return 0 if self.source is Source.NONE else len(self.normal[0])
 
 
 def spread_courses(
@@ -76,8 +85,7 @@ def spread_courses(
     The weather to come is that of the same calendar days of past years at the planting's station. Where it
     has fewer than `LEAST_YEARS`, it is that of the nearest other station of the lab that has more, shifted
     by how much warmer or colder it is here. Else it is drawn from the climatology of the planting's own
-    station: normals and day-to-day variability [Hasselmann1976], without years that are warm or cold as a
-    whole, so that it is too sure of itself. Without a year of days there is none.
+    station. Without a year of days there is none.
 
     Parameters
     ----------
@@ -85,47 +93,34 @@ def spread_courses(
         Seasons whose weather must not be used, as in a back-test.
     """
     record = records[planting.station]
-    source, where, years, tmin, tmax = _past_years(records, planting, barred)
-    if source is Source.NONE and record.normals is not None:
-        source, where = Source.CLIMATOLOGY, record.station.name
-        tmin, tmax = _draw(record.normals, planting.days)
-    known = min(max(planting.index(case.today), 0), SEASON_DAYS)
     low, high, _ = record.window(planting.sown_on, SEASON_DAYS)
+    known = min(max(planting.index(case.today), 0), SEASON_DAYS)
     known = int(np.argmax(np.append(np.isnan(low[:known] + high[:known]), True)))
     outlook = case.outlooks.get(planting.station)
-    so_far = _overlay((tmin, tmax), (low, high), 0, known)
-    both = so_far
-    if outlook is not None:
-        begin = planting.index(outlook.first_day)
-        both = _overlay(so_far, _place(outlook, begin), known, begin + len(outlook.tmin))
-    place = (planting.sown_on - record.first_day).days + np.arange(known)
+    told = None if outlook is None else _place(outlook, planting.index(outlook.first_day))
+    source, where, years, backs, ground = _find_years(records, planting, barred)
+
+    def lay(known_days: int, forecast: Pair | None) -> Pair:
+        if backs:
+            return _join(ground, planting.sown_on, known_days, backs, forecast)
+        return _draw(record, planting, known_days, forecast)
+
+    if source is Source.NONE and record.normals is not None:
+        source, where = Source.CLIMATOLOGY, record.station.name
     return Courses(
         source=source,
         station=where,
         years=years,
         known=known,
-        tmin=both[0],
-        tmax=both[1],
-        without_outlook=so_far,
-        normal=(tmin, tmax),
-        methods=record.method[place],
+        with_all=lay(known, told),
+        without_outlook=lay(known, None),
+        normal=lay(0, None),
+        methods=record.method[(planting.sown_on - record.first_day).days + np.arange(known)],
         outlook=outlook,
     )
 
 
-def _overlay(
-    members: tuple[NDArray[np.float64], NDArray[np.float64]],
-    over: tuple[NDArray[np.float64], NDArray[np.float64]],
-    first: int,
-    last: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Write the same days into each member; days that `over` lacks stay."""
-    here = np.arange(SEASON_DAYS)
-    inside = (here >= first) & (here < last) & np.isfinite(over[0] + over[1])
-    return np.where(inside, over[0], members[0]), np.where(inside, over[1], members[1])
-
-
-def _place(outlook: Outlook, begin: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _place(outlook: Outlook, begin: int) -> Pair:
     """Put a weather forecast onto the season's days."""
     place = np.arange(SEASON_DAYS) - begin
     inside = (place >= 0) & (place < len(outlook.tmin))
@@ -133,42 +128,91 @@ def _place(outlook: Outlook, begin: int) -> tuple[NDArray[np.float64], NDArray[n
     return np.where(inside, outlook.tmin[at], np.nan), np.where(inside, outlook.tmax[at], np.nan)
 
 
-Found = tuple[Source, str | None, tuple[int, ...], "NDArray[np.float64]", "NDArray[np.float64]"]
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """Days of all years, and how long a departure from normal lasts."""
+
+    days: Days
+    persistence: float
 
 
-def _past_years(records: Mapping[str, Record], planting: Planting, barred: frozenset[int]) -> Found:
+def _join(ground: _Ground, sown_on: date, known: int, backs: tuple[int, ...], forecast: Pair | None) -> Pair:
+    """Continue the season with past years."""
+    start = np.array([np.datetime64(sown_on, "D") - ground.days.first_day]).astype(np.int64)
+    members = spread_members(
+        ground.days,
+        start=start,
+        known=start + known,
+        length=SEASON_DAYS,
+        years=backs,
+        persistence=ground.persistence,
+        outlook=None if forecast is None else (forecast[0][None], forecast[1][None]),
+    )
+    return members.tmin[0], members.tmax[0]
+
+
+def _draw(record: Record, planting: Planting, known: int, forecast: Pair | None) -> Pair:
+    """Continue the season with draws about the normals; with nothing where there are none."""
+    if record.normals is None:
+        low = high = np.full((1, SEASON_DAYS), np.nan)
+    else:
+        low, high = draw_members(record.normals, planting.days, seed=SEED, count=DRAWN)
+    here = np.arange(SEASON_DAYS)
+    season = record.window(planting.sown_on, SEASON_DAYS)
+    low, high = np.where(here < known, season[0], low), np.where(here < known, season[1], high)
+    if forecast is None:
+        return low, high
+    ahead = (here >= known) & np.isfinite(forecast[0] + forecast[1])
+    return np.where(ahead, forecast[0], low), np.where(ahead, forecast[1], high)
+
+
+Found = tuple[Source, str | None, tuple[int, ...], tuple[int, ...], "_Ground"]
+
+
+def _find_years(records: Mapping[str, Record], planting: Planting, barred: frozenset[int]) -> Found:
+    """Find past seasons here, else next door: their names, by how many years they are off, and the days."""
     own = records[planting.station]
-    years, tmin, tmax = _years_of(own, planting, barred)
-    if len(years) >= LEAST_YEARS:
-        return Source.PAST_YEARS, own.station.name, years, tmin, tmax
+    days = Days(first_day=np.datetime64(own.first_day, "D"), tmin=own.tmin, tmax=own.tmax)
+    ground = _Ground(days, own.persistence)
+    backs = _backs(own, planting, barred)
+    if len(backs) >= LEAST_YEARS:
+        return Source.PAST_YEARS, own.station.name, _seasons(planting, backs), backs, ground
     for other in _by_distance(own, records):
-        years, tmin, tmax = _years_of(other, planting, barred)
-        if len(years) >= LEAST_YEARS:
-            low, high = _warmer(own, other)
-            return Source.PAST_YEARS_ELSEWHERE, other.station.name, years, tmin + low, tmax + high
-    nothing = np.full((1, SEASON_DAYS), np.nan)
-    return Source.NONE, None, (), nothing, nothing
+        backs = _backs(other, planting, barred)
+        if len(backs) >= LEAST_YEARS:
+            found = _seasons(planting, backs), backs, _Ground(_graft(own, other), other.persistence)
+            return Source.PAST_YEARS_ELSEWHERE, other.station.name, *found
+    return Source.NONE, None, (), (), ground
 
 
-def _years_of(
-    record: Record, planting: Planting, barred: frozenset[int]
-) -> tuple[tuple[int, ...], NDArray[np.float64], NDArray[np.float64]]:
-    """Find the past seasons whose days were measured, each from the same calendar day on."""
-    span_years = len(record.tmin) // 365 + 2
-    years, low, high = [], [], []
-    for back in range(-span_years, span_years + 1):
-        begin = planting.sown_on - timedelta(days=round(back * YEAR_D))
-        if back == 0 or planting.season - back in barred:
-            continue
+def _backs(record: Record, planting: Planting, barred: frozenset[int]) -> tuple[int, ...]:
+    """List by how many years the seasons are off whose days were measured."""
+    reach = len(record.tmin) // 365 + 2
+    found = []
+    for back in range(-reach, reach + 1):
+        begin = planting.sown_on + timedelta(days=round(back * YEAR_D))
         tmin, tmax, measured = record.window(begin, SEASON_DAYS)
-        if measured.mean() >= LEAST_MEASURED and np.isfinite(tmin + tmax).all():
-            years.append(planting.season - back)
-            low.append(tmin)
-            high.append(tmax)
-    if not years:
-        return (), np.empty((0, SEASON_DAYS)), np.empty((0, SEASON_DAYS))
-    order = np.argsort(years)
-    return tuple(sorted(years)), np.stack(low)[order], np.stack(high)[order]
+        usable = back != 0 and planting.season + back not in barred
+        if usable and measured.mean() >= LEAST_MEASURED and np.isfinite(tmin + tmax).all():
+            found.append(back)
+    return tuple(found)
+
+
+def _seasons(planting: Planting, backs: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(planting.season + back for back in backs)
+
+
+def _graft(own: Record, other: Record) -> Days:
+    """Join another station's days, made as warm as it is here, with what was measured here."""
+    first = min(own.first_day, other.first_day)
+    ends = [record.first_day + timedelta(days=len(record.tmin)) for record in (own, other)]
+    length = (max(ends) - first).days
+    mine, theirs = own.window(first, length), other.window(first, length)
+    tmin, tmax = (
+        np.where(np.isfinite(here), here, there + warmer)
+        for here, there, warmer in zip(mine[:2], theirs[:2], _warmer(own, other), strict=True)
+    )
+    return Days(first_day=np.datetime64(first, "D"), tmin=tmin, tmax=tmax)
 
 
 def _by_distance(own: Record, records: Mapping[str, Record]) -> list[Record]:
@@ -206,16 +250,3 @@ def _warmer(own: Record, other: Record) -> tuple[float, float]:
     if both.sum() < LEAST_COMMON_DAYS:
         return 0.0, 0.0
     return float((own.tmin - low)[both].mean()), float((own.tmax - high)[both].mean())
-
-
-def _draw(
-    normals: tuple[Climatology, Climatology], days: NDArray[np.datetime64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw courses about the normals; minimum and maximum depart together."""
-    persistence = float(np.mean([each.persistence for each in normals]))
-    noise = np.random.default_rng(SEED).standard_normal((DRAWN_MEMBERS, len(days)))
-    noise[:, 1:] *= np.sqrt(1.0 - persistence**2)
-    for day in range(1, len(days)):
-        noise[:, day] += persistence * noise[:, day - 1]
-    low, high = (each.normal(days) + each.deviation(days) * noise for each in normals)
-    return np.minimum(low, high), np.maximum(low, high)

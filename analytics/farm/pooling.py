@@ -9,12 +9,11 @@ gives every other residual a mean and a covariance: the best linear unbiased pre
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
-from scipy.optimize import minimize
+from scipy.sparse import csr_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
 
 LEVEL_SD_D: Final = 100.0
 """Of the mean of all residuals, about which nothing is known beforehand."""
-PRIOR_LOG_SD: Final = 0.7
-"""How far standard deviations are believed to lie from their defaults: a factor of two either way."""
-LEAST_SEASONS: Final = 4
-"""Seasons below which standard deviations stay what they were: three years do not tell how years differ."""
-_NEGLIGIBLE: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +52,9 @@ class Factor:
         """Give some of the fields."""
         return Factor(name=self.name, code=self.code[which], sd=self.sd[which], correlation=self.correlation)
 
-    def scaled(self, scale: float) -> Factor:
-        """Give the same with other standard deviations."""
-        return Factor(name=self.name, code=self.code, sd=self.sd * scale, correlation=self.correlation)
+    def weighted(self, weight: Floats) -> Factor:
+        """Give the same with the effect times a weight of each field, which makes it a slope."""
+        return Factor(name=self.name, code=self.code, sd=self.sd * weight, correlation=self.correlation)
 
 
 def make_factor(name: str, code: Whole, sd_d: float, correlation: Floats | None = None) -> Factor:
@@ -84,33 +78,44 @@ def take_all(factors: Sequence[Factor], which: NDArray[np.bool_] | Whole) -> lis
     return [factor.take(which) for factor in factors]
 
 
-class _Places:
-    """Where each factor's effects stand in the vector of all effects."""
+class Places:
+    """Where each factor's effects stand in the vector of all effects.
+
+    The largest factor whose effects are independent stands first: no observation has two of them, so that
+    they can be solved for one by one, and only the others as a system.
+    """
 
     def __init__(self, factors: Sequence[Factor]) -> None:
         sizes = [_size(factor) for factor in factors]
-        self.first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self.total = int(self.first[-1])
-        self.precision = [
-            np.linalg.inv(factor.correlation) if factor.correlation is not None else None for factor in factors
+        free = [
+            size if factor.correlation is None else -1 for size, factor in zip(sizes, factors, strict=True)
         ]
+        self.order = sorted(range(len(factors)), key=lambda place: (place != int(np.argmax(free)), place))
+        self.sizes = [sizes[place] for place in self.order]
+        self.first = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
+        self.total = int(self.first[-1])
+        self.alone = self.sizes[0] if max(free) >= 0 else 0
 
-    def design(self, factors: Sequence[Factor]) -> Floats:
-        """Lay out who has which effect, times its standard deviation: float64[n, q]."""
-        found = np.zeros((len(factors[0].code), self.total))
-        rows = np.arange(len(found))
-        for first, end, factor in zip(self.first[:-1], self.first[1:], factors, strict=True):
-            known = (factor.code >= 0) & (factor.code < end - first)
-            found[rows[known], first + factor.code[known]] = factor.sd[known]
-        return found
+    def design(self, factors: Sequence[Factor]) -> csr_array:
+        """Lay out who has which effect, times its standard deviation: float64[n, q], sparse."""
+        rows, columns, values = [], [], []
+        for first, size, place in zip(self.first[:-1], self.sizes, self.order, strict=True):
+            factor = factors[place]
+            known = np.flatnonzero((factor.code >= 0) & (factor.code < size))
+            rows.append(known)
+            columns.append(first + factor.code[known])
+            values.append(factor.sd[known])
+        where = (np.concatenate(rows), np.concatenate(columns))
+        return csr_array((np.concatenate(values), where), shape=(len(factors[0].code), self.total))
 
-    def prior(self) -> Floats:
-        """Give the precision of the effects before anything is seen: float64[q, q]."""
+    def prior(self, factors: Sequence[Factor]) -> Floats:
+        """Give the precision of the effects that are solved for together, before anything is seen."""
         found = np.eye(self.total)
-        for first, end, precision in zip(self.first[:-1], self.first[1:], self.precision, strict=True):
-            if precision is not None:
-                found[first:end, first:end] = precision
-        return found
+        for first, end, place in zip(self.first[:-1], self.first[1:], self.order, strict=True):
+            correlation = factors[place].correlation
+            if correlation is not None:
+                found[first:end, first:end] = np.linalg.inv(correlation)
+        return found[self.alone :, self.alone :]
 
 
 def _size(factor: Factor) -> int:
@@ -119,7 +124,72 @@ def _size(factor: Factor) -> int:
     return int(factor.code.max(initial=-1)) + 1
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """A system of effects, the first of which are tied to the others only: ``[[D, B], [Bᵀ, C]]``.
+
+    Attributes
+    ----------
+    diagonal : float64[a]
+    across : float64[a, q - a]
+    lower : float64[q - a, q - a]
+        Cholesky factor of ``C - Bᵀ D⁻¹ B``.
+    """
+
+    diagonal: Floats
+    across: Floats
+    lower: Floats
+
+    def solve(self, right: Floats) -> Floats:
+        """Solve for one right side: float64[q]."""
+        alone = len(self.diagonal)
+        rest = right[alone:] - self.across.T @ (right[:alone] / self.diagonal)
+        others = cho_solve((self.lower, True), rest, check_finite=False)
+        return np.concatenate([(right[:alone] - self.across @ others) / self.diagonal, others])
+
+    def half(self, design: csr_array) -> Floats:
+        """Give the part of designs' covariance that goes over the others: float64[q - a, m]."""
+        alone = len(self.diagonal)
+        own = design[:, :alone].multiply(1.0 / self.diagonal[None, :]).tocsr()
+        rest = design[:, alone:].toarray() - own @ self.across
+        return np.asarray(solve_triangular(self.lower, rest.T, lower=True, check_finite=False))
+
+    @property
+    def log_determinant(self) -> float:
+        """Logarithm of the system's determinant."""
+        return float(np.log(self.diagonal).sum() + 2.0 * np.log(np.diag(self.lower)).sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocks:
+    """``ZᵀZ`` of effects, taken apart: diagonal of those that are alone, across, and of the others."""
+
+    diagonal: Floats
+    across: Floats
+    inner: Floats
+
+    def factorise(self, wide: Floats, prior: Floats) -> Solved:
+        """Scale the effects, add the prior precision, and factorise."""
+        alone = len(self.diagonal)
+        own, others = wide[:alone], wide[alone:]
+        diagonal = self.diagonal * own**2 + 1.0
+        across = self.across * own[:, None] * others
+        inner = self.inner * others * others[:, None] + prior - across.T @ (across / diagonal[:, None])
+        lower, _ = cho_factor(inner, lower=True, check_finite=False, overwrite_a=True)
+        return Solved(diagonal=diagonal, across=across, lower=lower)
+
+
+def take_apart(design: csr_array, alone: int) -> Blocks:
+    """Multiply a design with itself, in blocks."""
+    own, others = design[:, :alone], design[:, alone:]
+    return Blocks(
+        diagonal=np.asarray(own.power(2).sum(axis=0)).reshape(-1),
+        across=(own.T @ others).toarray(),
+        inner=(others.T @ others).toarray(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """What residuals have told about the effects.
 
@@ -130,45 +200,60 @@ class Pool:
     """
 
     factors: tuple[Factor, ...]
+    places: Places
     effect: Floats
-    _places: _Places
-    _factor: tuple[Floats, bool]
+    solved: Solved
 
     def mean(self, factors: Sequence[Factor]) -> Floats:
         """Predict residuals of fields: float64[m], d."""
-        return np.asarray(self._places.design(factors) @ self.effect)
+        return np.asarray(self.places.design(factors) @ self.effect)
 
     def covariance(self, factors: Sequence[Factor]) -> Floats:
         """Tell how unsure predicted residuals still are, without the fields' own noise: float64[m, m], d²."""
-        half = self._half(factors)
-        found = half.T @ half
+        design = self.places.design(factors)
+        half, own = self.solved.half(design), self._own(design)
+        found = half.T @ half + (own @ own.T).toarray()
         for factor, unseen in zip(factors, self._unseen(factors), strict=True):
-            same = (factor.code[:, None] == factor.code) & unseen[:, None] & unseen
-            found += same * factor.sd[:, None] * factor.sd
+            if unseen.any():
+                same = (factor.code[:, None] == factor.code) & unseen[:, None] & unseen
+                found += same * factor.sd[:, None] * factor.sd
+        return np.asarray(found)
+
+    def between(self, factors: Sequence[Factor], one: Whole, other: Whole) -> Floats:
+        """Give the covariance of pairs of fields, by their places: float64[p], d²."""
+        design = self.places.design(factors)
+        half, own = self.solved.half(design).T, self._own(design)
+        found = np.einsum("pq,pq->p", half[one], half[other])
+        found += np.asarray(own[one].multiply(own[other]).sum(axis=1)).reshape(-1)
+        for factor, unseen in zip(factors, self._unseen(factors), strict=True):
+            same = (factor.code[one] == factor.code[other]) & unseen[one]
+            found += same * factor.sd[one] * factor.sd[other]
         return np.asarray(found)
 
     def variance(self, factors: Sequence[Factor]) -> Floats:
         """Give the covariance's diagonal: float64[m], d²."""
-        found = np.square(self._half(factors)).sum(axis=0)
+        design = self.places.design(factors)
+        found = np.square(self.solved.half(design)).sum(axis=0) + self._own(design).power(2).sum(axis=1)
         for factor, unseen in zip(factors, self._unseen(factors), strict=True):
             found += unseen * factor.sd**2
         return np.asarray(found)
 
-    def _half(self, factors: Sequence[Factor]) -> Floats:
-        lower, _ = self._factor
-        return np.asarray(solve_triangular(lower, self._places.design(factors).T, lower=True, check_finite=False))
+    def _own(self, design: csr_array) -> csr_array:
+        diagonal = self.solved.diagonal
+        return design[:, : len(diagonal)].multiply(1.0 / np.sqrt(diagonal)[None, :]).tocsr()
 
     def _unseen(self, factors: Sequence[Factor]) -> list[NDArray[np.bool_]]:
         return [new.code >= _size(old) for new, old in zip(factors, self.factors, strict=True)]
 
 
 def learn(residual: Floats, factors: Sequence[Factor], noise_sd: Floats | float) -> Pool:
-    """Pool residuals.
+    r"""Pool residuals.
 
-    .. math:: r = Z u + e, \\quad u \\sim N(0, K), \\quad e \\sim N(0, \\sigma^2):
-        \\quad (Z^T Z / \\sigma^2 + K^{-1}) \\hat u = Z^T r / \\sigma^2
+    .. math:: r = Z u + e, \quad u \sim N(0, K), \quad e \sim N(0, \sigma^2):
+        \quad (Z^T Z / \sigma^2 + K^{-1}) \hat u = Z^T r / \sigma^2
 
-    with the standard deviations in Z [Henderson1975]. The time grows with the cube of the number of effects.
+    with the standard deviations in Z [Henderson1975]. The time grows with the cube of the number of
+    effects, those of the largest factor not counted.
 
     Parameters
     ----------
@@ -192,57 +277,9 @@ def learn(residual: Floats, factors: Sequence[Factor], noise_sd: Floats | float)
     >>> pool.mean(both).round(2).tolist(), np.sqrt(pool.variance(both)).round(2).tolist()
     ([2.46, 2.46], [1.01, 1.01])
     """
-    places = _Places(factors)
+    places = Places(factors)
     weight = 1.0 / np.broadcast_to(np.asarray(noise_sd, np.float64), residual.shape)
-    design = places.design(factors) * weight[:, None]
-    solved = cho_factor(design.T @ design + places.prior(), lower=True, check_finite=False)
-    effect = cho_solve(solved, design.T @ (residual * weight), check_finite=False)
-    return Pool(factors=tuple(factors), effect=np.asarray(effect), _places=places, _factor=solved)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """Standard deviations of factors, by name, and of the noise, d."""
-
-    sd_d: dict[str, float]
-    noise_sd_d: float
-
-    def apply(self, factors: Sequence[Factor]) -> list[Factor]:
-        """Give factors with these standard deviations; those not named keep theirs."""
-        return [
-            Factor(
-                name=factor.name,
-                code=factor.code,
-                sd=np.full(len(factor.code), self.sd_d[factor.name]),
-                correlation=factor.correlation,
-            )
-            if factor.name in self.sd_d
-            else factor
-            for factor in factors
-        ]
-
-
-class _Evidence:
-    """The likelihood of residuals, given how much each factor and the noise vary."""
-
-    def __init__(self, residual: Floats, factors: Sequence[Factor]) -> None:
-        self._places = _Places(factors)
-        design = self._places.design(factors)
-        self._cross, self._with, self._power = design.T @ design, design.T @ residual, float(residual @ residual)
-        self._n = len(residual)
-
-    @cached_property
-    def _prior(self) -> Floats:
-        return self._places.prior()
-
-    def log_likelihood(self, scales: Floats, noise: float) -> float:
-        """Give the log of the residuals' density: effects summed out, so that few seasons do not mislead."""
-        wide = np.repeat(scales, np.diff(self._places.first)) / noise
-        lower, _ = cho_factor(
-            self._cross * wide * wide[:, None] + self._prior, lower=True, check_finite=False, overwrite_a=True
-        )
-        half = solve_triangular(lower, self._with * wide, lower=True, check_finite=False)
-        missed = (self._power - noise**2 * float(half @ half) / 1.0) / noise**2 if False else 0.0
-        missed = self._power / noise**2 - float(half @ half) / noise**0
-        determinant = 2.0 * float(np.log(np.diag(lower)).sum()) + 2.0 * self._n * np.log(noise)
-        return -0.5 * (missed + determinant)
+    design = places.design(factors).multiply(weight[:, None]).tocsr()
+    solved = take_apart(design, places.alone).factorise(np.ones(places.total), places.prior(factors))
+    effect = solved.solve(design.T @ (residual * weight))
+    return Pool(factors=tuple(factors), places=places, effect=effect, solved=solved)

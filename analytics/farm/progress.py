@@ -37,7 +37,7 @@ def tell_progress(crop: Crop, each: Grown, courses: Courses, footing: int) -> Pr
         computed=stage > last_seen,
         share=share,
         base_c=base,
-        degree_days=_first(_sum(courses.tmin, courses.tmax, courses.known, base)[:1]),
+        degree_days=_first(_sum(*courses.with_all, courses.known, base)[:1]),
         normal_degree_days=_first(normal.mean(keepdims=True) if len(normal) else normal),
         normal_years=len(courses.years),
     )
@@ -50,8 +50,8 @@ def _computed(crop: Crop, each: Grown, courses: Courses, footing: int) -> tuple[
     simulation = simulate(
         crop,
         start=np.zeros(1, np.int64),
-        tmin=courses.tmin[None, :1],
-        tmax=courses.tmax[None, :1],
+        tmin=courses.with_all[0][None, :1],
+        tmax=courses.with_all[1][None, :1],
         daylength_h=each.daylength_h[None],
         cultivar=[each.planting.cultivar or None],
         reached=np.where(np.arange(len(each.seen)) <= footing, each.seen, np.nan)[None],

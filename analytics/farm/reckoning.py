@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analytics.farm.lessons import Departures, Lesson
+    from analytics.farm.lessons import Departures, Lesson, Lore
     from analytics.farm.outlooks import Courses
     from analytics.farm.predict import Grown, Pair
     from analytics.farm.records import Record
@@ -28,6 +29,14 @@ Memory = dict[tuple[int, int], "Floats"]
 """Computed stage days of finished plantings, by planting and footing: the same in every back-test."""
 
 
+class Teachers(Enum):
+    """Whose stages a forecast may learn from."""
+
+    ALL = "all"
+    EARLIER = "earlier seasons"
+    EARLIER_AND_OWN = "earlier seasons, and the field itself"
+
+
 class Reckoning:
     """The plantings of a case, simulated when asked for.
 
@@ -35,6 +44,10 @@ class Reckoning:
     ----------
     grown : list[Grown]
         Plantings whose station is known; the current ones have courses, the others what was measured.
+    courses : dict[int, Courses]
+        Of the current plantings, by their place among `grown`.
+    footings : dict[int, int]
+        What the forecasts of the current plantings start from.
     """
 
     def __init__(
@@ -54,8 +67,9 @@ class Reckoning:
             record = records.get(planting.station)
             if record is not None and record.station.latitude is not None:
                 self.grown.append(self._grow(planting, record, records, barred))
-        self.footings = [self._choose(place) for place in range(len(self.grown))]
+        self.footings = {place: self._choose(place) for place in self.courses}
         self._departures: dict[int, Departures] = {}
+        self._lore: dict[tuple[int, bool, int, int | None], Lore] = {}
         self._kinship = Kinship(case.crop, self.grown)
 
     def _grow(
@@ -65,7 +79,7 @@ class Reckoning:
         if planting.current:
             courses = spread_courses(self.case, records, planting, barred=barred)
             self.courses[len(self.grown)] = courses
-            weather = (courses.tmin, courses.tmax)
+            weather = courses.with_all
         else:
             low, high, _ = record.window(planting.sown_on, SEASON_DAYS)
             weather = (low[None], high[None])
@@ -121,11 +135,19 @@ class Reckoning:
         seen = np.flatnonzero(np.isfinite(each.seen[: footing + 1]))
         return int(seen[-1]) if len(seen) else SOWING
 
-    def lesson(self, place: int, allowed: Callable[[Planting], bool] = lambda _: True) -> Lesson:
-        """Tell what was learnt for a planting, from the plantings that are allowed."""
-        footing = self.footings[place]
+    def lesson(self, place: int, taught_by: Teachers = Teachers.ALL) -> Lesson:
+        """Tell what was learnt for a planting."""
+        footing, mine = self.footings[place], self.grown[place].planting
         departures = self.departures(footing)
-        mask = np.array([allowed(self.grown[other].planting) for other in departures.planting], np.bool_)
+        own = taught_by is Teachers.EARLIER_AND_OWN and bool(np.any(departures.planting == place))
+        key = (footing, taught_by is Teachers.ALL, mine.season, place if own else None)
+        if key not in self._lore:
+            seasons = np.array([each.planting.season for each in self.grown], np.int64)
+            allowed = seasons[departures.planting] != mine.season
+            if taught_by is Teachers.ALL:
+                allowed[:] = True
+            elif own:
+                allowed |= departures.planting == place
+            self._lore[key] = learn(self._kinship, departures.take(allowed))
         expected = medians(self.days(place, footing))
-        asked = ask(self.case.crop, self.grown[place], place, footing, expected)
-        return learn(self._kinship, departures.take(mask), asked)
+        return self._lore[key].tell(ask(self.case.crop, self.grown[place], place, footing, expected))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analytics.series.climatology import fit_climatology
-from analytics.series.days import day_axis
 from analytics.series.errors import ClimatologyError
 from analytics.series.gaps import FillMethod, fill_days, order_extremes
 
@@ -46,6 +45,11 @@ class Record:
     method: NDArray[np.int8]
     normals: tuple[Climatology, Climatology] | None
 
+    @property
+    def persistence(self) -> float:
+        """Correlation of a day's departure from normal with the next day's; 0 where it is not known."""
+        return 0.0 if self.normals is None else float(np.mean([each.persistence for each in self.normals]))
+
     def window(
         self, begin: date, days: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
@@ -62,21 +66,34 @@ class Record:
 def keep_records(case: Case) -> dict[str, Record]:
     """Fill each station's gaps, from its normals and the lab's other stations.
 
-    A record ends with the last day that this station, or another in its stead, has measured.
+    A record begins where a current season does, though the station may be younger, and ends with the last day
+    that it, or another in its stead, has measured.
     """
     measured = [station.last_measured for station in case.stations.values()]
     last = max((day for day in measured if day is not None), default=None)
-    return {key: _fill(station, last, case.stations) for key, station in case.stations.items()}
+    found = {}
+    for key, station in case.stations.items():
+        sown = [each.sown_on for each in case.plantings if each.current and each.station == key]
+        found[key] = _fill(_lengthen(station, min([*sown, station.first_day]), last), case.stations)
+    return found
 
 
-def _fill(station: Station, last: date | None, stations: Mapping[str, Station]) -> Record:
-    n = 0 if last is None or station.last_measured is None else max((last - station.first_day).days + 1, 0)
-    days = day_axis(station.first_day, n)
-    raw = (_fit(station.tmin, n), _fit(station.tmax, n))
-    normals = _normals(days, raw)
+def _lengthen(station: Station, first: date, last: date | None) -> Station:
+    """Give a station the days from one to another, both included; not-a-number where it has none."""
+    length = 0 if last is None or station.last_measured is None else max((last - first).days + 1, 0)
+    skip = (station.first_day - first).days
+    tmin, tmax = np.full((2, length), np.nan)
+    here = min(max(length - skip, 0), len(station.tmin))
+    tmin[skip : skip + here], tmax[skip : skip + here] = station.tmin[:here], station.tmax[:here]
+    return replace(station, first_day=first, tmin=tmin, tmax=tmax)
+
+
+def _fill(station: Station, stations: Mapping[str, Station]) -> Record:
+    raw = (station.tmin, station.tmax)
+    normals = _normals(station.days, raw)
     others = [other for key, other in sorted(stations.items()) if key != station.key]
     low, high = (
-        _fill_one(days, values, None if normals is None else normals[which], others, which)
+        _fill_one(station.days, values, None if normals is None else normals[which], others, which)
         for which, values in enumerate(raw)
     )
     low, high = order_extremes(low, high)
@@ -92,13 +109,6 @@ def _fill(station: Station, last: date | None, stations: Mapping[str, Station]) 
         method=method[:n],
         normals=normals,
     )
-
-
-def _fit(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Cut to n days, or lengthen with not-a-number."""
-    longer = np.full(n, np.nan)
-    longer[: min(n, len(values))] = values[:n]
-    return longer
 
 
 def _normals(

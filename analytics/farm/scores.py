@@ -1,4 +1,4 @@
-"""How good forecasts were: errors, the continuous ranked probability score, coverage, skill against a naive forecast.
+"""How good forecasts were: errors, the continuous ranked probability score, coverage, skill.
 
 Errors are forecast less observed: positive is too late. What belongs to one season rises and falls together,
 so that skill is judged by drawing whole seasons.
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LEAST_CLUSTERS: Final = 3
 """Seasons (or environments) below which nothing is said about skill."""
+ENOUGH_CLUSTERS: Final = 8
+"""From which on an advantage that is not sure counts as none; with fewer it may yet come out. Assumed."""
 DRAWS: Final = 1000
 LEVEL: Final = 0.9
 """Of the interval of the skill: five in a hundred on either side."""
@@ -97,9 +99,9 @@ def coverage(observed: Floats, lower: Floats, upper: Floats) -> float:
 
 
 def crps_ensemble(members: Floats, observed: Floats) -> Floats:
-    """Continuous ranked probability score of members that count the same.
+    r"""Continuous ranked probability score of members that count the same.
 
-    .. math:: \\overline{|x_i - y|} - \\tfrac12 \\overline{|x_i - x_j|}
+    .. math:: \overline{|x_i - y|} - \tfrac12 \overline{|x_i - x_j|}
 
     [Gneiting2007].
 
@@ -123,9 +125,10 @@ def crps_ensemble(members: Floats, observed: Floats) -> Floats:
 
 
 def crps_gaussian(mean: Floats, sd: Floats, observed: Floats) -> Floats:
-    """Continuous ranked probability score of a normal distribution [Gneiting2007].
+    r"""Continuous ranked probability score of a normal distribution [Gneiting2007].
 
-    .. math:: \\sigma \\{ z [2 \\Phi(z) - 1] + 2 \\varphi(z) - 1 / \\sqrt{\\pi} \\}, \\quad z = (y - \\mu) / \\sigma
+    .. math:: \sigma \{ z [2 \Phi(z) - 1] + 2 \varphi(z) - \pi^{-1/2} \},
+        \quad z = (y - \mu) / \sigma
 
     Examples
     --------
@@ -136,11 +139,11 @@ def crps_gaussian(mean: Floats, sd: Floats, observed: Floats) -> Floats:
 
 
 def crps_mixture(members: Floats, sd: Floats, observed: Floats) -> Floats:
-    """Continuous ranked probability score of an equal mixture of normals with one spread [Grimit2006].
+    r"""Continuous ranked probability score of an equal mixture of normals with one spread [Grimit2006].
 
-    .. math:: \\overline{A(y - x_i, \\sigma)} - \\tfrac12 \\overline{A(x_i - x_j, \\sqrt2 \\sigma)}
+    .. math:: \overline{A(y - x_i, \sigma)} - \tfrac12 \overline{A(x_i - x_j, \sqrt2 \sigma)}
 
-    with :math:`A(d, s) = 2 s \\varphi(d/s) + d (2 \\Phi(d/s) - 1)`, the mean size of a normal variable.
+    with :math:`A(d, s) = 2 s \varphi(d/s) + d (2 \Phi(d/s) - 1)`, the mean size of a normal variable.
 
     Parameters
     ----------
@@ -168,9 +171,9 @@ def _mean_size(mean: Floats, sd: Floats) -> Floats:
 
 
 def judge_skill(error: Floats, naive_error: Floats, cluster: NDArray[np.int64], *, seed: int = 0) -> Skill:
-    """Compare mean squared errors, and draw whole clusters to tell how sure that is [Efron1993].
+    r"""Compare mean squared errors, and draw whole clusters to tell how sure that is [Efron1993].
 
-    .. math:: S = 1 - \\overline{e^2} / \\overline{e_0^2}
+    .. math:: S = 1 - \overline{e^2} / \overline{e_0^2}
 
     There is skill where the lower bound is above 0: where fewer than one draw in twenty came out against it.
 
@@ -195,10 +198,14 @@ def judge_skill(error: Floats, naive_error: Floats, cluster: NDArray[np.int64], 
     if count < LEAST_CLUSTERS or not np.any(naive_error):
         return Skill(verdict=Verdict.NOT_ENOUGH_SEASONS, value=None, low=None, high=None, clusters=count)
     ours, naive = (np.bincount(place, np.square(each), count) for each in (error, naive_error))
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), DRAWS).astype(np.float64)
+    drawn = (
+        np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), DRAWS).astype(np.float64)
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         skills = 1.0 - (drawn @ ours) / (drawn @ naive)
     low, high = np.nanquantile(skills, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    verdict = Verdict.SKILL if low > 0 else Verdict.NO_SKILL
     value = 1.0 - float(ours.sum() / naive.sum())
+    verdict = Verdict.SKILL if low > 0 else Verdict.NO_SKILL
+    if value > 0 >= low and count < ENOUGH_CLUSTERS:
+        verdict = Verdict.NOT_ENOUGH_SEASONS
     return Skill(verdict=verdict, value=value, low=float(low), high=float(high), clusters=count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -183,9 +184,13 @@ class Case:
 def daylengths(crop: Crop, planting: Planting, latitude: float) -> NDArray[np.float64]:
     """Give the crop's day length on each day of a season: float64[SEASON_DAYS], h; 0 if it is not read."""
     altitude = crop.sun_altitude_deg
-    if altitude is None:
-        return np.zeros(SEASON_DAYS)
-    return daylength_h(latitude, planting.days, altitude)
+    return np.zeros(SEASON_DAYS) if altitude is None else _daylengths(latitude, planting.sown_on, altitude)
+
+
+@lru_cache(maxsize=1024)
+def _daylengths(latitude: float, sown_on: date, altitude: float) -> NDArray[np.float64]:
+    """Compute once for all fields of a site that were sown on a day; a back-test asks again and again."""
+    return daylength_h(latitude, day_axis(sown_on, SEASON_DAYS), altitude)
 
 
 def trusted(planting: Planting, today: date) -> tuple[Sighting, ...]:

@@ -1,4 +1,4 @@
-"""The way of a block of plantings through the phases of a crop, from sowing or from what was last observed."""
+"""The way of a block of plantings through a crop's phases, from sowing or from what was last observed."""
 
 from __future__ import annotations
 

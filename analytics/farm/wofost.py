@@ -60,8 +60,9 @@ def vernalisation_rate(
     >>> vernalisation_rate(np.array([-5.0, -0.5, 5.0, 13.5, 20.0]), -4.0, 3.0, 10.0, 17.0).tolist()
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    rising = (temperature - cold_zero) / (cold_full - cold_zero)
-    falling = (warm_zero - temperature) / (warm_zero - warm_full)
+    rising, falling = temperature - cold_zero, warm_zero - temperature
+    rising *= 1.0 / (cold_full - cold_zero)
+    falling *= 1.0 / (warm_zero - warm_full)
     return np.clip(np.minimum(rising, falling, out=rising), 0.0, 1.0, out=rising)
 
 

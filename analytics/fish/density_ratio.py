@@ -1,10 +1,10 @@
-"""How much likelier a fish's scores are in one class than in another: a calibration curve with few parameters.
+"""How much likelier a fish's scores are in one class than in another: a curve with few parameters.
 
 ``log f_k(x) − log f_K(x) = η_k(x) − η_K(x)``, ``η_k = c_k + a·s_k + e·t(s_k) + d_k·s_k``, ``c_K = 0``
 
-with the log-odds s of the unit's own probabilities and ``t(s) = 2·tanh(s/2)``. c and a are the bias and the temperature of
-[Alexandari2020]; e bends the curve where a unit is too sure of itself, as the third parameter of [Kull2017] does; d lets
-classes differ. Normal priors hold them near a unit that is right.
+with the log-odds s of the unit's own probabilities and ``t(s) = 2·tanh(s/2)``. c and a are the bias and the
+temperature of [Alexandari2020]; e bends the curve where a unit is too sure of itself, as the third parameter
+of [Kull2017] does; d lets classes differ. Normal priors hold them near a unit that is right.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SLOPE_SD = 1.0
 BEND_SD = 1.0
 CLASS_SLOPE_SD = 0.3
 # How far a day may move slopes and bends beside biases: assumed.
-SLOPE_PER_BIAS = 0.3
+SLOPE_PER_BIAS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,8 @@ def _own_slopes(classes: int) -> bool:
 def before_any_check(classes: int) -> Gaussian:
     """Tell what is held of a unit nobody ever checked: about right, whatever its training's prevalences.
 
-    With K classes and log-odds against all others, a calibrated unit has a slope between 1/2 (two classes) and 1 (many).
+    With K classes and log-odds against all others, a calibrated unit has a slope between 1/2 (two classes)
+    and 1 (many).
 
     Examples
     --------
@@ -108,7 +109,9 @@ def between_days(classes: int) -> FloatArray:
 def _spread(classes: int, bias: float, slope: float, bend: float, own: float) -> FloatArray:
     """Build a covariance in which no class is special although the last has no bias of its own."""
     size = parameters(classes)
-    variance = np.concatenate([np.zeros(classes - 1), [slope**2, bend**2], np.full(size - classes - 1, own**2)])
+    variance = np.concatenate(
+        [np.zeros(classes - 1), [slope**2, bend**2], np.full(size - classes - 1, own**2)]
+    )
     covariance = np.diag(variance)
     covariance[: classes - 1, : classes - 1] = bias**2 * (np.eye(classes - 1) + 1.0) / 2.0
     return covariance

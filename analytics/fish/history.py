@@ -1,14 +1,15 @@
 """What a unit's past verifications tell of it, and how far that holds today.
 
-Each session (a day with its coupling, gain, water, operator) has parameters of its own around the unit's: ``θ_t ~ N(θ, τ²D)``. τ is
-not known: it is weighed on a grid by how well it explains the sessions there are, as in a random-effects
-meta-analysis [DerSimonian1986]. A session's likelihood is that of its fish given their classes, with the scores' common
-density profiled out [Qin1997]; around the best common θ it is close to a normal one, and all else is algebra.
+Each session (a day with its coupling, gain, water, operator) has parameters of its own around the unit's:
+``θ_t ~ N(θ, τ²D)``. τ is not known: it is weighed on a grid by how well it explains the sessions there are,
+as in a random-effects meta-analysis [DerSimonian1986]. A session's likelihood is that of its fish given their
+classes, with the scores' common density profiled out [Qin1997]; around the best common θ it is close to a
+normal one, and all else is algebra.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
 
     from analytics.fish.events import Checks, FloatArray
 
-# Standard deviation of a day's bias in log-odds, and what is held of it before any session was seen: assumed; the
-# middle moves a recall of .90 to between .80 and .95.
+# Standard deviation of a day's bias in log-odds, and what is held of it before any session was seen: assumed;
+# the middle moves a recall of .90 to between .80 and .95.
 SHIFT_SD = (0.0, 0.25, 0.5, 1.0, 2.0)
 SHIFT_WEIGHT = (0.1, 0.25, 0.3, 0.25, 0.1)
-# That verifications said to be of the lot's own session are: assumed. Otherwise they count as another day's.
-SAME_DAY_TRUST = 0.9
 # After so many days a verification counts half [Ibrahim2000]: assumed.
 HALF_LIFE_D = 180.0
 STEPS = 40
-ENOUGH = 1e-6
-PSEUDO = 1e-3
+# Twice the log-likelihood still to be gained.
+ENOUGH = 1e-4
+SHORTEST = 1e-3
+PSEUDO = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +66,14 @@ class Case:
         Standard deviation of a day's biases.
     curve : Gaussian
         What it says of the parameters in today's lot.
+    doubts : bool
+        Whether it takes verifications said to be of the lot's own day for another day's.
     """
 
     weight: float
     shift_sd: float
     curve: Gaussian
+    doubts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,17 +134,35 @@ def learn(sessions: Sequence[Session], classes: int) -> Unit:
     quadratics = [part.around(centre)[1] for part in parts]
     same = [q for q, s in zip(quadratics, sessions, strict=True) if s.same_day]
     other = [q for q, s in zip(quadratics, sessions, strict=True) if not s.same_day]
-    stories = [(SAME_DAY_TRUST, other, same), (1 - SAME_DAY_TRUST, quadratics, [])] if same else [(1.0, other, same)]
     found = [
-        (np.log(trust * weight) + log_evidence, sd, curve)
-        for trust, apart, today in stories
+        (np.log(weight) + log_evidence, Case(weight=0.0, shift_sd=sd, curve=curve, doubts=doubts))
+        for doubts, apart, today in [(False, other, same), *([(True, quadratics, [])] if same else [])]
         for sd, weight in zip(SHIFT_SD, SHIFT_WEIGHT, strict=True)
         for log_evidence, curve in [_explain(centre, prior, sd, apart, today)]
     ]
-    weights = np.exp(np.array([log for log, _, _ in found]) - max(log for log, _, _ in found))
-    weights /= weights.sum()
-    cases = [Case(weight=float(w), shift_sd=sd, curve=c) for w, (_, sd, c) in zip(weights, found, strict=True)]
-    return Unit(classes=classes, cases=tuple(cases), checks=_all_checks(sessions))
+    logs = np.array([log for log, _ in found])
+    cases = _weighted([case for _, case in found], np.exp(logs - logs.max()))
+    return Unit(classes=classes, cases=cases, checks=_all_checks(sessions))
+
+
+def doubted(unit: Unit, doubt: float) -> Unit:
+    """Change the prior probability that verifications said to be of the lot's own day are not.
+
+    Parameters
+    ----------
+    unit : Unit
+        As learnt, where it is one half.
+    doubt : float, 0…1
+    """
+    if not any(case.doubts for case in unit.cases):
+        return unit
+    weight = np.array([case.weight * (doubt if case.doubts else 1 - doubt) for case in unit.cases])
+    return replace(unit, cases=_weighted(unit.cases, weight))
+
+
+def _weighted(cases: Sequence[Case], weight: FloatArray) -> tuple[Case, ...]:
+    shares = (weight / weight.sum()).tolist()
+    return tuple(replace(case, weight=share) for case, share in zip(cases, shares, strict=True))
 
 
 class _Part:
@@ -173,21 +195,20 @@ class _Part:
 
 def _centre(parts: Sequence[_Part], prior: Gaussian) -> FloatArray:
     """Find the parameters that suit all sessions best if they share them."""
-    precision = np.linalg.inv(prior.covariance)
+    precision = np.asarray(np.linalg.inv(prior.covariance), np.float64)
     at = prior.mean
     value, slope, information = _total(parts, at, prior.mean, precision)
     for _ in range(STEPS):
         step = np.linalg.solve(information, slope)
+        if slope @ step < ENOUGH:
+            break
         length = 1.0
-        while True:
-            new = _total(parts, at + length * step, prior.mean, precision)
-            if new[0] >= value or length < ENOUGH:
-                break
+        new = _total(parts, at + step, prior.mean, precision)
+        while new[0] < value and length > SHORTEST:
             length /= 2
+            new = _total(parts, at + length * step, prior.mean, precision)
         at = at + length * step
         value, slope, information = new
-        if np.abs(step).max() < ENOUGH:
-            break
     return at
 
 
@@ -212,16 +233,18 @@ def _explain(
     For a normal likelihood with slope g and information H around the centre and ``δ ~ N(0, V)``, marginally
     ``H' = (I + HV)⁻¹H``, ``g' = (I + HV)⁻¹g`` and the evidence is ``−½ log|I + HV| + ½ gᵀV(I + HV)⁻¹g``.
     """
-    variance = sd**2 * between_days((len(centre) - 1) if len(centre) == parameters(2) else (len(centre) - 1) // 2)
+    variance = sd**2 * between_days(
+        (len(centre) - 1) if len(centre) == parameters(2) else (len(centre) - 1) // 2
+    )
     unit = np.eye(len(centre))
-    precision = np.linalg.inv(prior.covariance)
+    precision = np.asarray(np.linalg.inv(prior.covariance), np.float64)
     linear = precision @ (prior.mean - centre)
     evidence = 0.0
     for one in apart:
         widened = unit + one.information @ variance
         slope = np.linalg.solve(widened, one.slope)
         evidence += 0.5 * float(one.slope @ variance @ slope) - 0.5 * _log_det(widened)
-        precision = precision + np.linalg.solve(widened, one.information)
+        precision = np.asarray(precision + np.linalg.solve(widened, one.information))
         linear = linear + slope
     away = np.linalg.solve(precision, linear)
     evidence += 0.5 * float(linear @ away) - 0.5 * _log_det(precision)
@@ -246,5 +269,7 @@ def _all_checks(sessions: Sequence[Session]) -> Checks | None:
         return None
     parts = [session.checks for session in sessions]
     return type(parts[0])(
-        scores=np.concatenate([part.scores for part in parts]), true=np.concatenate([part.true for part in parts])
+        scores=np.concatenate([part.scores for part in parts]),
+        true=np.concatenate([part.true for part in parts]),
+        level=max(part.level for part in parts),
     )

@@ -1,13 +1,14 @@
 """The prevalences that fit a lot best, for many calibration curves at once.
 
-Maximises ``Σ_b N_b log Σ_k λ_k r_k(b) + Σ_k a_k log λ_k`` over the simplex, as EMQ does [Saerens2002], by Newton steps in
-``log λ_k − log λ_K`` that fall back to a step of expectation–maximisation where they do not rise.
+Maximises ``Σ_b N_b log Σ_k λ_k r_k(b) + Σ_k a_k log λ_k`` over the simplex, as EMQ does [Saerens2002], by
+Newton steps in ``log λ_k − log λ_K`` that fall back to a step of expectation–maximisation where they do not
+rise.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 # A Newton step changes no log-ratio by more.
 LONGEST_STEP = 3.0
+CLOSE = 1e-5
+# What rounding makes of a log-likelihood.
+NOISE = 1e-8
 RIDGE = 1e-6
 LEAST = 1e-300
 
@@ -90,44 +94,65 @@ def best(ratio: FloatArray, fish: FloatArray, pseudo: FloatArray, start: FloatAr
     >>> softmax(fit.at).round(4).tolist()  # (0.75 - 0.1) / (0.9 - 0.1)
     [[0.8125, 0.1875]]
     """
-    at, reached = start, np.full(len(start), -np.inf)
-    safe = start
+    at, safe, reached = start, start, np.full(len(start), -np.inf)
     for _ in range(steps):
-        share, value, goal = _evaluate(ratio, fish, pseudo, at)
-        lower = goal < reached
-        if lower.any():
-            at = np.where(lower[:, None], safe, at)
-            share, value, goal = _evaluate(ratio, fish, pseudo, at)
-        reached = goal
-        gradient, information, safe = _slopes(share, fish, pseudo, softmax(at))
+        now, at = _rise(ratio, fish, pseudo, at, (safe, reached))
+        reached = now.goal
+        gradient, information, safe = _slopes(now, fish, pseudo)
         step = np.linalg.solve(information, gradient[:, :, None])[:, :, 0]
         longest = np.abs(step).max(axis=1, keepdims=True)
+        if longest.max() < CLOSE:
+            return Fit(at=at, information=information, value=now.value)
         at = at + step * np.minimum(1.0, LONGEST_STEP / np.maximum(longest, LEAST))
-    at = np.where((_evaluate(ratio, fish, pseudo, at)[2] < reached)[:, None], safe, at)
-    share, value, _ = _evaluate(ratio, fish, pseudo, at)
-    return Fit(at=at, information=_slopes(share, fish, pseudo, softmax(at))[1], value=value)
+    now, at = _rise(ratio, fish, pseudo, at, (safe, reached))
+    return Fit(at=at, information=_slopes(now, fish, pseudo)[1], value=now.value)
 
 
-def _evaluate(
-    ratio: FloatArray, fish: FloatArray, pseudo: FloatArray, at: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Tell each cell's shares by class, the likelihood, and that with pseudo-counts."""
+class _State(NamedTuple):
+    """Prevalences, each cell's shares by class, the likelihood, and that with pseudo-counts."""
+
+    prevalence: FloatArray
+    share: FloatArray
+    value: FloatArray
+    goal: FloatArray
+
+
+def _rise(
+    ratio: FloatArray,
+    fish: FloatArray,
+    pseudo: FloatArray,
+    at: FloatArray,
+    last: tuple[FloatArray, FloatArray],
+) -> tuple[_State, FloatArray]:
+    """Evaluate where a step led, or where the last safe one leads if it did not rise."""
+    safe, reached = last
+    now = _evaluate(ratio, fish, pseudo, at)
+    lower = np.flatnonzero(now.goal < reached - NOISE)
+    if not len(lower):
+        return now, at
+    at = at.copy()
+    at[lower] = safe[lower]
+    again = _evaluate(ratio[lower], fish, pseudo, at[lower])
+    for old, new in zip(now, again, strict=True):
+        old[lower] = new
+    return now, at
+
+
+def _evaluate(ratio: FloatArray, fish: FloatArray, pseudo: FloatArray, at: FloatArray) -> _State:
     prevalence = softmax(at)
+    mixed = np.maximum((prevalence[:, None, :] @ ratio)[:, 0, :], LEAST)
     share = ratio * prevalence[:, :, None]
-    mixed = np.maximum(share.sum(axis=1), LEAST)
     share /= mixed[:, None, :]
     value = np.log(mixed) @ fish
-    return share, value, value + np.log(np.maximum(prevalence, LEAST)) @ pseudo
+    return _State(prevalence, share, value, value + np.log(np.maximum(prevalence, LEAST)) @ pseudo)
 
 
-def _slopes(
-    share: FloatArray, fish: FloatArray, pseudo: FloatArray, prevalence: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _slopes(now: _State, fish: FloatArray, pseudo: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Tell the gradient, the information and where a step of expectation–maximisation would lead."""
-    expected = share @ fish + pseudo
-    gradient = (expected - expected.sum(axis=1, keepdims=True) * prevalence)[:, :-1]
-    apart = share[:, :-1] - prevalence[:, :-1, None]
-    level = prevalence[:, :-1]
+    expected = now.share @ fish + pseudo
+    level = now.prevalence[:, :-1]
+    gradient = expected[:, :-1] - expected.sum(axis=1, keepdims=True) * level
+    apart = now.share[:, :-1] - level[:, :, None]
     own = level[:, :, None] * (np.eye(level.shape[1]) - level[:, None, :])
     information = (apart * fish) @ apart.transpose(0, 2, 1) + pseudo.sum() * own
     information += RIDGE * np.eye(level.shape[1])

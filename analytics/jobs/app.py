@@ -11,12 +11,15 @@ from procrastinate.exceptions import ProcrastinateException
 
 from analytics.jobs.bookkeeping import Bookkeeper
 from analytics.jobs.desk import utc_now
+from analytics.jobs.lots import due_of_slice
 from analytics.jobs.retries import ATTEMPTS, Patience, is_transient
 from analytics.jobs.tasks import TASKS
 from store.batches import transaction
 from store.dues import put_off
+from store.lot_dues import put_off_lots
 from store.plantings import plantings_of_crop
 from store.queue import note_failure
+from store.unit_watches import put_off_watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,12 +68,18 @@ async def watch(call_next: Callable[[], Awaitable[Any]], context: JobContext, _w
 
 
 async def _put_off(conn: AsyncConnection, context: JobContext) -> None:
-    """Leave the plantings of a crop whose forecast fails alone for a while, or until there is news."""
-    if context.job.task_name != "forecast_crop":
-        return
+    """Leave what a job was about alone for a while, or until there is news of it."""
     arguments: dict[str, Any] = dict(context.job.task_kwargs)
-    found = await plantings_of_crop(conn, arguments["lab"], arguments["crop"])
-    await put_off(conn, [each.id for each in found], utc_now() + PUT_OFF)
+    until = utc_now() + PUT_OFF
+    match context.job.task_name:
+        case "forecast_crop":
+            found = await plantings_of_crop(conn, arguments["lab"], arguments["crop"])
+            await put_off(conn, [each.id for each in found], until)
+        case "describe_lots":
+            lots = [lot.lot_id for lot in await due_of_slice(conn, arguments["slice_"])]
+            await put_off_lots(conn, lots, until)
+        case "watch_unit":
+            await put_off_watch(conn, arguments["device_id"], arguments["product"], until)
 
 
 async def _note(desk: Desk, context: JobContext, error: Exception) -> None:

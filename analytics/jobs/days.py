@@ -107,8 +107,8 @@ async def _wanted_days(
 
 
 async def _first_unknown(conn: AsyncConnection, place: _Place, now: datetime) -> date | None:
-    """Find the first day without daily values; None where there is no reading at all."""
-    span = await daily_values.daily_span(conn, place.site.id, device_id=place.device_id)
+    """Find the first day after those computed; None where there is no reading at all."""
+    span = await daily_values.daily_span(conn, place.site.id, device_id=place.device_id, imported=False)
     if span is not None:
         return span[1] + timedelta(days=1)
     if not place.series:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from procrastinate.exceptions import AlreadyEnqueued
 
+from analytics.jobs.lot_memory import LotMemory
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -45,6 +47,7 @@ class Desk:
     app: App
     now: Callable[[], datetime] = utc_now
     counters: Counters = field(default_factory=Counters)
+    lots: LotMemory = field(default_factory=LotMemory)
 
     async def ask(self, task: str, key: str, arguments: dict[str, Any]) -> bool:
         """Put a job into the queue unless the same one waits there already.

@@ -29,10 +29,12 @@ from store import (
     weather_forecasts,
 )
 from store.batches import transaction
-from store.daily_values import OF_SITE, DailyKey
+from store.daily_values import IMPORTED, OF_SITE, DailyKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from analytics.farm.crops import Crop
     from analytics.farm.forecast_result import PlantingForecast
@@ -124,26 +126,33 @@ async def _read_station(conn: AsyncConnection, key: Key) -> Station | None:
     site = await sites.get_site(conn, site_id)
     length = (span[1] - span[0]).days + 1
     measured = await site_series.site_series(conn, site_id, device_id=device_id, quantities=[TEMPERATURE])
-    keys = [DailyKey(TEMPERATURE, position) for position in sorted({each.position for each in measured})]
+    keys = [
+        DailyKey(TEMPERATURE, position) for position in sorted({"", *(each.position for each in measured)})
+    ]
     daily = await daily_values.read_daily(conn, site_id, span[0], length, keys=keys, device_id=device_id)
-    best = _best(daily)
+    tmin, tmax = _extremes(daily)
     return Station(
         key=_name(key),
         name=site.slug if device_id == OF_SITE else measured[0].device if measured else site.slug,
         latitude=site.latitude,
         longitude=site.longitude,
         first_day=span[0],
-        tmin=np.full(length, np.nan) if best is None else best.minimum,
-        tmax=np.full(length, np.nan) if best is None else best.maximum,
+        tmin=tmin,
+        tmax=tmax,
     )
 
 
-def _best(daily: Mapping[DailyKey, Daily]) -> Daily | None:
-    """Choose the air temperature without a position, else the one with most days."""
-    plain = daily.get(DailyKey(TEMPERATURE))
-    if plain is not None and np.isfinite(plain.minimum).any():
-        return plain
-    return max(daily.values(), key=lambda each: int(np.isfinite(each.minimum).sum()), default=None)
+def _extremes(daily: Mapping[DailyKey, Daily]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Take the air temperature with most measured days; where it has none, what was brought here."""
+    best = max(daily.values(), key=lambda each: int((_known(each) & (each.method != IMPORTED)).sum()))
+    brought = daily[DailyKey(TEMPERATURE)]
+    known = _known(best)
+    return np.where(known, best.minimum, brought.minimum), np.where(known, best.maximum, brought.maximum)
+
+
+def _known(daily: Daily) -> NDArray[np.bool_]:
+    known: NDArray[np.bool_] = np.isfinite(daily.minimum) & np.isfinite(daily.maximum)
+    return known
 
 
 async def _read_outlook(conn: AsyncConnection, key: Key) -> Outlook | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from analytics.jobs import advice, days, forecasts
+from analytics.jobs import advice, days, forecasts, lots, units
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -31,6 +31,16 @@ async def advise_crop(context: JobContext, lab: str, crop: str) -> None:
     await advice.advise_crop(_desk(context), lab, crop)
 
 
+async def describe_lots(context: JobContext, slice_: int) -> None:
+    """Describe the lots that are due of a slice of the sorting units."""
+    await lots.describe_lots(_desk(context), slice_)
+
+
+async def watch_unit(context: JobContext, device_id: int, product: str) -> None:
+    """Look at a sorting unit: its quality, its calibration, its charts and their alarms."""
+    await units.watch_unit(_desk(context), device_id, product)
+
+
 def _desk(context: JobContext) -> Desk:
     desk: Desk = context.additional_context["desk"]
     return desk
@@ -40,4 +50,6 @@ TASKS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = {
     "refresh_days": refresh_days,
     "forecast_crop": forecast_crop,
     "advise_crop": advise_crop,
+    "describe_lots": describe_lots,
+    "watch_unit": watch_unit,
 }

@@ -1,4 +1,4 @@
-"""The worker: takes jobs from the queue, hears what has changed, and sees each minute what is due."""
+"""The worker: takes jobs from the queue, hears what has changed, and looks for what the clock brings."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from procrastinate.exceptions import ProcrastinateException
 
 from analytics.jobs.app import QUEUE, Bookkeeper, build_app, watch
 from analytics.jobs.desk import Desk, utc_now
+from analytics.jobs.lot_sweep import WATCH_EVERY_S, sweep_lots
 from analytics.jobs.retries import is_transient
 from analytics.jobs.sweep import recover, sweep, tidy
 from store import queue
 from store.batches import transaction
 from store.errors import StoreError
 from store.heartbeats import beat
-from store.notifications import PLANTINGS, listen
+from store.notifications import LOTS, PLANTINGS, listen
 from store.pool import open_pool
+from store.stale_days import QUIET_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,6 +37,10 @@ _log = logging.getLogger(__name__)
 
 RESTART_PAUSE_S = 1.0
 TIDY_S = 3600.0
+BEATS = 3
+"""Signs of life that a worker gives within the time after which it is taken for dead."""
+STALE = "stale_days"
+"""Payload of the notice that readings came late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +71,9 @@ class WorkerSettings:
     process: str = "worker-1"
     concurrency: int = 2
     shutdown_s: float = 20.0
-    sweep_s: float = 60.0
+    sweep_s: float = 20.0
     settle_s: float = 0.3
-    stalled_s: float = 30.0
+    stalled_s: float = 20.0
     beat_s: float = 5.0
     poll_s: float = 5.0
     now: Callable[[], datetime] = utc_now
@@ -107,6 +113,8 @@ class _Worker:
         self._started_at = utc_now()
         self._changed = asyncio.Event()
         self._changed.set()
+        self._sorted = asyncio.Event()
+        self._again: asyncio.TimerHandle | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run all tasks until `stop` is set; the first that fails ends all."""
@@ -115,6 +123,8 @@ class _Worker:
             side = [
                 tasks.create_task(self._hear(), name="jobs.hear"),
                 tasks.create_task(self._sweep(), name="jobs.sweep"),
+                tasks.create_task(self._sweep_lots(), name="jobs.sweep_lots"),
+                tasks.create_task(self._recover(), name="jobs.recover"),
                 tasks.create_task(self._tidy(), name="jobs.tidy"),
                 tasks.create_task(self._beat(), name="jobs.beat"),
             ]
@@ -149,21 +159,30 @@ class _Worker:
             shutdown_graceful_timeout=settings.shutdown_s,
             delete_jobs="successful",
             install_signal_handlers=False,
-            update_heartbeat_interval=settings.stalled_s / 3,
+            update_heartbeat_interval=settings.stalled_s / BEATS,
             stalled_worker_timeout=settings.stalled_s,
             additional_context={"desk": self._desk},
             worker_middleware=[watch],
         )
 
     async def _hear(self) -> None:
-        """Hear that a planting, an observation or a day's readings changed."""
-        notices = listen(self._settings.database_url, PLANTINGS, process=f"{self._settings.process} listener")
+        """Hear that a planting, an observation or a day's readings changed, or that fish were sorted."""
+        process = f"{self._settings.process} listener"
+        notices = listen(self._settings.database_url, PLANTINGS, LOTS, process=process)
         async with contextlib.aclosing(notices):
-            async for _ in notices:
-                self._changed.set()
+            async for notice in notices:
+                (self._sorted if notice.channel == LOTS else self._changed).set()
+                if notice.payload == STALE:
+                    self._look_again(QUIET_S)
+
+    def _look_again(self, after_s: float) -> None:
+        """Look for what is due once more when late readings have ended, whatever the minute."""
+        if self._again is not None:
+            self._again.cancel()
+        self._again = asyncio.get_running_loop().call_later(after_s, self._changed.set)
 
     async def _sweep(self) -> None:
-        """Ask for what is due: at once when something changed, and each minute for what the clock brings."""
+        """Ask for what is due: at once when something changed, and now and then for what the clock brings."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.sweep_s):
@@ -171,9 +190,23 @@ class _Worker:
             await asyncio.sleep(self._settings.settle_s)
             self._changed.clear()
             await _try_on(lambda: sweep(self._desk), "look for what is due")
-            await _try_on(
-                lambda: recover(self._desk, self._settings.stalled_s), "look for dead workers' jobs"
-            )
+
+    async def _sweep_lots(self) -> None:
+        """Ask for descriptions of lots: soon after fish were sorted, and now and then for units' charts."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(self._settings.sweep_s, WATCH_EVERY_S)):
+                    await self._sorted.wait()
+            await asyncio.sleep(self._settings.settle_s)
+            self._sorted.clear()
+            await _try_on(lambda: sweep_lots(self._desk), "look for lots that are due")
+
+    async def _recover(self) -> None:
+        """Look for dead workers as often as living ones tell that they are."""
+        stalled_s = self._settings.stalled_s
+        while True:
+            await _try_on(lambda: recover(self._desk, stalled_s), "look for dead workers' jobs")
+            await asyncio.sleep(stalled_s / BEATS)
 
     async def _tidy(self) -> None:
         while True:
@@ -187,7 +220,9 @@ class _Worker:
 
     async def _beat_once(self) -> None:
         async with transaction(self._desk.pool) as conn:
-            told: dict[str, Any] = asdict(self._desk.counters) | asdict(await queue.state(conn))
+            state = asdict(await queue.state(conn))
+            behind_s = state.pop("behind_s")
+            told: dict[str, Any] = asdict(self._desk.counters) | {"queue": state, "behind_s": behind_s}
             await beat(conn, self._settings.process, os.getpid(), self._started_at, told)
 
 

@@ -14,8 +14,7 @@ from api.problems import FieldError, Problem
 from api.routes.plantings import FIRST_DAY, Day, today_at
 from api.routes.sites import SitePath
 from api.wire import At, LabSlug, Line, Nothing, SiteSlug
-from store.daily_values import ABSENT, IMPORTED, Daily, DailyKey, read_daily, upsert_daily
-from store.dues import note_site_due
+from store.past_weather import keep_past_weather
 from store.sites import Site, find_site
 from store.weather_forecasts import (
     ForecastDay,
@@ -126,35 +125,8 @@ async def add_past_weather(call: Call[SitePath, Nothing, PastNew]) -> PastView:
     site = await find_site(call.conn, call.path.lab, call.path.site)
     first, low, high = call.body.first_day, _array(call.body.tmin_c), _array(call.body.tmax_c)
     _check_past(site, first, low, high)
-    return await keep_past(call, site, first, low, high)
-
-
-async def keep_past(
-    call: Call[SitePath, Nothing, PastNew],
-    site: Site,
-    first: date,
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-) -> PastView:
-    """Write the days that were not measured here, and have the forecasts of the site made anew."""
-    air = DailyKey("air_temperature")
-    known = (await read_daily(call.conn, site.id, first, len(low), keys=[air]))[air]
-    measured = (known.method != ABSENT) & (known.method != IMPORTED)
-    given = np.isfinite(low) & np.isfinite(high) & ~measured
-    blank = np.full(len(low), np.nan)
-    daily = Daily(
-        minimum=low,
-        mean=blank,
-        maximum=high,
-        total=blank,
-        n=np.zeros(len(low), np.int32),
-        coverage=np.zeros(len(low)),
-        method=np.where(given, IMPORTED, ABSENT).astype(np.int16),
-    )
-    changed = await upsert_daily(call.conn, site.id, first, {air: daily})
-    if changed:
-        await note_site_due(call.conn, site.id, "past_weather")
-    return PastView(days=len(low), kept=int(measured.sum()), changed=len(changed))
+    kept = await keep_past_weather(call.conn, site.id, first, low, high)
+    return PastView(days=len(low), kept=kept.measured, changed=kept.changed)
 
 
 def _array(values: list[float | None]) -> NDArray[np.float64]:

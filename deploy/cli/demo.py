@@ -46,3 +46,4 @@ async def play_and_tell(supervisor: Supervisor) -> None:
         say(f"{curl}/{path}")
     say(f"Sendai's token: {tokens['sendai']} · the operator's is in {folder}/operator-token")
     say("Stop with Ctrl-C or ./chiiki stop")
+    supervisor.beside(demo.grow(supervisor, tokens["shihoro"]), "demo.grow")

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import cbor2
 import msgspec
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.errors import DeviceError
+from devices.simulator.protocol import FRAMES, READINGS
 
 if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
@@ -102,10 +104,10 @@ class VirtualDevice:
         """Begin to connect and to send."""
         self._thread.start()
 
-    def record(self, body: Body) -> None:
-        """Take a sample object, to be sent when there is a connection."""
+    def record(self, body: Body, topic: str = READINGS) -> None:
+        """Take a sample object, or what else is sent, to be sent when there is a connection."""
         with self._lock:
-            self._outbox.record(body)
+            self._outbox.record(body, topic)
 
     def stop(self, deadline_s: float = GOODBYE_S + 3) -> None:
         """Say goodbye (status offline), disconnect and end."""
@@ -190,7 +192,9 @@ class VirtualDevice:
         if message.topic == "status" and isinstance(payload, dict):
             payload = {**payload, "simulated": True}
         topic = self._topic(f"up/{message.topic}")
-        info = client.publish(topic, _encode(payload), qos=1, retain=message.retain)
+        # Images are bytes, which JSON has not.
+        encoded = cbor2.dumps(payload) if message.topic == FRAMES else _encode(payload)
+        info = client.publish(topic, encoded, qos=1, retain=message.retain)
         self._tokens[info.mid] = message.token
 
     def _say_goodbye(self, client: mqtt.Client) -> None:

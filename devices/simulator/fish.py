@@ -1,8 +1,4 @@
-"""The units of a fish market in Sendai: housekeeping readings while the market works.
-
-The hours are those of a wholesale market as a type, not of a given one: from half past three to ten in the
-morning (Japan time), closed on Sundays and Wednesdays. Sorting events are not simulated yet.
-"""
+"""The units of a fish market in Sendai: housekeeping readings while the market works."""
 
 from __future__ import annotations
 
@@ -12,37 +8,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from devices.simulator.feed import Columns, normal
+from devices.simulator.market import CLOSE_S, OPEN_S, working
+from devices.simulator.sorting import arrivals
+from devices.simulator.trades import COD, MACKEREL
 from devices.simulator.weather import DAY_S, JST_S
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from devices.simulator.feed import Floats, Instants
+    from devices.simulator.trades import Trade
 
 PERIOD_S = 60
-OPEN_S, CLOSE_S = 12_600, 36_000
-CLOSED_DAYS = (2, 6)
-"""Wednesday and Sunday, with Monday as 0."""
-
-WAITING = -0.5
-"""Of a sine of half an hour: the belt runs for some twenty minutes and waits for some ten."""
-
-EPOCH_WEEKDAY = 3
-"""1 January 1970 was a Thursday."""
-
-
-def working(at_s: Instants) -> NDArray[np.bool_]:
-    """Tell at which instants the market works."""
-    local_s = at_s + JST_S
-    weekday = (local_s // DAY_S + EPOCH_WEEKDAY) % 7
-    second = local_s % DAY_S
-    return (second >= OPEN_S) & (second < CLOSE_S) & ~np.isin(weekday, CLOSED_DAYS)
 
 
 def _working_minutes(start_s: int, end_s: int) -> Instants:
     first = -(-start_s // PERIOD_S) * PERIOD_S
     minutes = np.arange(first, max(first, end_s), PERIOD_S, dtype=np.int64)
     return minutes[working(minutes)]
+
+
+def _pace(trade: Trade, seed: int, at_s: Instants) -> Floats:
+    """Count the fish sorted in the minute before each instant."""
+    if not at_s.size:
+        return np.zeros(0)
+    sorted_s = arrivals(trade, seed, int(at_s[0]) - PERIOD_S, int(at_s[-1]) + 1)
+    fish: Floats = np.diff(np.searchsorted(sorted_s, [at_s - PERIOD_S, at_s]), axis=0)[0].astype(np.float64)
+    return fish
 
 
 def _since_open(at_s: Instants) -> Floats:
@@ -68,9 +58,8 @@ class EchoUnit:
         at_s = _working_minutes(start_s, end_s)
         done = _since_open(at_s)
         noise = [normal(self.seed, channel, at_s) for channel in range(8)]
-        pace = np.maximum(np.round(9 * np.sin(np.pi * done) + 2.5 * noise[0]), 0)
         values = {
-            "fish_throughput": pace,
+            "fish_throughput": _pace(COD, self.seed, at_s),
             "coupling_quality": np.round(1 / (1 + np.exp(-(1.9 + 0.5 * noise[1]))), 3),
             "fish_temperature": np.round(1.2 + 1.5 * done + 0.4 * noise[2], 1),
             "device_temperature": np.round(_hall(at_s) + 9 * (1 - np.exp(-6 * done)) + 0.2 * noise[3], 1),
@@ -95,8 +84,8 @@ class FishSorter:
         at_s = _working_minutes(start_s, end_s)
         done = _since_open(at_s)
         noise = [normal(self.seed, channel, at_s) for channel in range(8)]
-        busy = np.sin(at_s / 300 + self.seed % 7) > WAITING
-        pace = np.where(busy, np.clip(np.round(230 + 25 * noise[0]), 0, 300), 0)
+        pace = _pace(MACKEREL, self.seed, at_s)
+        busy = pace > 0
         values = {
             "fish_throughput": pace,
             "conveyor_speed": np.where(busy, np.round(0.9 + 0.01 * noise[1], 3), 0.0),

@@ -7,7 +7,8 @@ that `devices.simulator.device` does not know which one it carries.
 
 The rules of `Outbox`, which a maker of devices may copy:
 
-1. Each sample object gets the boot's id and the next number, from 1.
+1. Each sample object gets the boot's id and the next number, from 1, whatever its topic; what has both
+   already keeps them.
 2. It is kept until ``down/committed`` names its number or a higher one of its boot.
 3. After a reconnect, or when nothing was committed for a while, ask what is committed, wait a moment for the
 answer,
@@ -26,7 +27,11 @@ from typing import Any, Protocol
 from devices.errors import DeviceError
 
 Body = dict[str, Any]
-"""A sample object: ``at`` and ``values``, one sample or columns."""
+"""A sample object: ``at`` and ``values``, one sample or columns; or what else is sent, such as an event."""
+
+READINGS = "readings"
+FRAMES = "frames"
+"""Images, which are too large to go together."""
 
 
 class BufferFullError(DeviceError):
@@ -46,8 +51,8 @@ class Outgoing:
 class Sender(Protocol):
     """What both kinds of outbox answer to. Instants are seconds of any steady clock."""
 
-    def record(self, body: Body) -> None:
-        """Take a new sample object."""
+    def record(self, body: Body, topic: str = READINGS) -> None:
+        """Take a new sample object, or what else is sent."""
 
     def connected(self, now: float) -> None:
         """Note that a connection stands."""
@@ -73,6 +78,7 @@ class Sender(Protocol):
 class _Entry:
     boot: str
     seq: int
+    topic: str
     body: Body
     sent: bool = False
 
@@ -80,20 +86,23 @@ class _Entry:
     def message(self) -> Body:
         return {"boot": self.boot, "seq": self.seq, **self.body}
 
+    @property
+    def is_alone(self) -> bool:
+        return self.topic == FRAMES or isinstance(self.body["at"], list)
+
+    def goes_with(self, other: _Entry) -> bool:
+        return self.topic == other.topic and not (self.is_alone or other.is_alone)
+
 
 def _batches(entries: deque[_Entry], most: int, batch: int) -> list[list[_Entry]]:
-    """Take entries off the left for at most `most` messages: columns alone, single samples together."""
+    """Take entries off the left for at most `most` messages: columns alone, single objects together."""
     batches: list[list[_Entry]] = []
     while entries and len(batches) < most:
         taken = [entries.popleft()]
-        while entries and len(taken) < batch and not any(_is_columns(e) for e in (taken[0], entries[0])):
+        while entries and len(taken) < batch and taken[0].goes_with(entries[0]):
             taken.append(entries.popleft())
         batches.append(taken)
     return batches
-
-
-def _is_columns(entry: _Entry) -> bool:
-    return isinstance(entry.body["at"], list)
 
 
 @dataclass(slots=True)
@@ -152,13 +161,16 @@ class Outbox:
         self.disconnected()
         self.boot, self._seq = boot, 0
 
-    def record(self, body: Body) -> None:
-        """Take a new sample object and number it."""
+    def record(self, body: Body, topic: str = READINGS) -> None:
+        """Take a new sample object, or what else is sent, and number it unless it has boot and number."""
         if self.held >= self.capacity:
             (self._sent or self._waiting).popleft()
             self.dropped += 1
+        if "boot" in body:
+            self._waiting.append(_Entry(body["boot"], body["seq"], topic, body))
+            return
         self._seq += 1
-        self._waiting.append(_Entry(self.boot, self._seq, body))
+        self._waiting.append(_Entry(self.boot, self._seq, topic, body))
 
     def connected(self, now: float) -> None:
         """Note that a connection stands: what may be out there is asked for before it is sent again."""
@@ -228,7 +240,7 @@ class Outbox:
                 entry.sent = True
             self._sent.extend(entries)
             bodies = [entry.message for entry in entries]
-            messages.append(self._out("readings", bodies[0] if len(bodies) == 1 else bodies))
+            messages.append(self._out(entries[0].topic, bodies[0] if len(bodies) == 1 else bodies))
         if messages and self._due_at is None:
             self._due_at = now + self._patience_s
         return messages
@@ -246,8 +258,8 @@ class SimpleOutbox:
     capacity: int = 50_000
     unacknowledged: int = 20
     _online: bool = False
-    _waiting: deque[Body] = field(default_factory=deque)
-    _flying: dict[int, Body] = field(default_factory=dict)
+    _waiting: deque[tuple[str, Body]] = field(default_factory=deque)
+    _flying: dict[int, tuple[str, Body]] = field(default_factory=dict)
     _tokens: itertools.count[int] = field(default_factory=itertools.count)
 
     @property
@@ -255,8 +267,8 @@ class SimpleOutbox:
         """How many sample objects the broker has not acknowledged."""
         return len(self._waiting) + len(self._flying)
 
-    def record(self, body: Body) -> None:
-        """Queue a new sample object.
+    def record(self, body: Body, topic: str = READINGS) -> None:
+        """Queue a new sample object, or what else is sent.
 
         Raises
         ------
@@ -265,7 +277,7 @@ class SimpleOutbox:
         """
         if self.held >= self.capacity:
             raise BufferFullError(f"{self.capacity} sample objects wait for the broker: is it running?")
-        self._waiting.append(body)
+        self._waiting.append((topic, body))
 
     def connected(self, now: float) -> None:  # noqa: ARG002 -- the same call for both kinds
         """Note that a connection stands."""
@@ -291,5 +303,5 @@ class SimpleOutbox:
         while self._online and self._waiting and len(self._flying) < self.unacknowledged:
             token = next(self._tokens)
             self._flying[token] = self._waiting.popleft()
-            messages.append(Outgoing(token, "readings", self._flying[token]))
+            messages.append(Outgoing(token, *self._flying[token]))
         return messages

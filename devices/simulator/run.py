@@ -17,6 +17,13 @@ unless told otherwise, since they measure each minute. ``history_from`` (Unix se
 whose older samples are known to have arrived, whatever the days. A device with ``"simple": true`` has no
 buffer: it sends neither boot nor number.
 
+A fish unit sorts fish too where it has ``"lots": {}``: events, verifications and images of the lots that its
+seed makes (`devices.simulator.sorting`), of the last ``"history_days": 4`` and then live. ``"checking":
+"doubtful"`` has people check doubtful fish first, not at random; ``"fault": {"name": "gain", "from_s": …}``
+(or dead-line, focus, shift; Unix seconds; ``until_s``) makes the scores shift, and the images show it;
+``"stored": {"sim3-2026-11-23": 812}`` leaves out what is stored already, up to a number by boot. What was
+stored keeps its scores: a fault holds for what is sent after it.
+
 The history goes out in columns of 60 samples, as from a device that was offline and now empties its buffer;
 then each sample goes out when its time has come. With a speed above 1 the history ends a day before now, that
 day is played at this speed, and from then on time is real: no sample is ever from the future. Values belong
@@ -36,6 +43,9 @@ from devices.simulator.device import VirtualDevice, parse_broker
 from devices.simulator.farm import FarmStation
 from devices.simulator.fish import EchoUnit, FishSorter
 from devices.simulator.protocol import Outbox, SimpleOutbox
+from devices.simulator.sorting_scores import Checking, Fault, FaultName
+from devices.simulator.sorting_unit import SortingUnit
+from devices.simulator.trades import TRADES
 
 if TYPE_CHECKING:
     import threading
@@ -53,6 +63,23 @@ class ConfigError(DeviceError):
     """The simulator's configuration cannot be used."""
 
 
+class FaultConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is wrong with a unit, and when; Unix seconds."""
+
+    name: FaultName
+    from_s: float
+    until_s: float | None = None
+
+
+class LotsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a unit that sorts fish sends of them."""
+
+    history_days: float = 4.0
+    checking: Checking = "random"
+    fault: FaultConfig | None = None
+    stored: dict[str, int] = {}
+
+
 class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One simulated device."""
 
@@ -64,6 +91,7 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     history_days: float | None = None
     history_from: float | None = None
     simple: bool = False
+    lots: LotsConfig | None = None
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,6 +156,9 @@ class _Play:
         self._feed = make_feed(device)
         self._next_s = int(min(history_start(device, history_days, now), live_from))
         self._live_from = int(live_from)
+        self._unit = make_unit(device)
+        self._stored = {} if device.lots is None else device.lots.stored
+        self._sorted_s = min(lots_start(device, now), live_from)
 
     def send_history(self, stop: threading.Event) -> None:
         columns = self._feed.columns(self._next_s, self._live_from)
@@ -136,9 +167,19 @@ class _Play:
                 return
             self.device.record(body)
         self._next_s = self._live_from
+        self._sort_until(self._live_from)
+
+    def _sort_until(self, at: float) -> None:
+        """Send what is said of the fish up to `at`."""
+        if self._unit is None or at <= self._sorted_s:
+            return
+        for message in self._unit.messages(self._sorted_s, at, self._stored):
+            self.device.record(message.body, message.topic)
+        self._sorted_s = at
 
     def send_until(self, at: float) -> None:
         """Send the samples up to and with `at`, each by itself; after a pause of the machine all of it."""
+        self._sort_until(at)
         end_s = int(at) + 1
         period_s = self._feed.period_s
         if end_s <= -(-self._next_s // period_s) * period_s:
@@ -159,6 +200,33 @@ def history_start(device: DeviceConfig, history_days: float, now: float) -> floa
     elif device.role != "farm-station":
         history_days = min(history_days, FISH_HISTORY_DAYS)
     return now - history_days * DAY_S
+
+
+def lots_start(device: DeviceConfig, now: float) -> float:
+    """Return the instant at which the history of the device's lots begins, Unix seconds."""
+    return now if device.lots is None else now - device.lots.history_days * DAY_S
+
+
+def make_unit(device: DeviceConfig) -> SortingUnit | None:
+    """Make what sorts fish; None where the device has no lots.
+
+    Raises
+    ------
+    ConfigError
+        It is none that could.
+    """
+    if device.lots is None:
+        return None
+    trade = TRADES.get(device.role)
+    if trade is None or device.simple:
+        raise ConfigError(f"{device.name} cannot have lots: that takes a fish unit with a buffer")
+    fault = None if device.lots.fault is None else _fault(device.lots.fault)
+    return SortingUnit(trade, device.seed, fault, device.lots.checking)
+
+
+def _fault(config: FaultConfig) -> Fault:
+    until_s = float("inf") if config.until_s is None else config.until_s
+    return Fault(name=config.name, from_s=config.from_s, until_s=until_s)
 
 
 def make_feed(device: DeviceConfig) -> Feed:

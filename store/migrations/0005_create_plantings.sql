@@ -84,13 +84,13 @@ CREATE TABLE planting_dues (
 ) WITH (fillfactor = 60);
 CREATE INDEX planting_dues_due ON planting_dues (since) WHERE noted > done;
 
--- Notes plantings, `self` for a reason of its own. All at once and ascending by id, so that those who note and
+-- Notes plantings, `self` among them for a reason of its own. All at once and ascending by id, so that those who note and
 -- those who settle the same plantings do not deadlock.
 CREATE FUNCTION note_dues(ids int4[], reason text, self int4 DEFAULT 0, own_reason text DEFAULT '')
 RETURNS void LANGUAGE sql AS $$
     INSERT INTO planting_dues (planting_id, since, reasons)
     SELECT id, clock_timestamp(), ARRAY[CASE WHEN id = self THEN own_reason ELSE reason END]
-    FROM plantings WHERE (id = ANY(ids) OR id = self) AND ended_on IS NULL AND removed_at IS NULL
+    FROM plantings WHERE id = ANY(ids) AND ended_on IS NULL AND removed_at IS NULL
     ORDER BY id
     ON CONFLICT (planting_id) DO UPDATE SET
         noted = planting_dues.noted + 1,

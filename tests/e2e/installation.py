@@ -108,24 +108,29 @@ class Installation:
         self, path: str, token: str | None = None, *, post: dict[str, Any] | None = None
     ) -> tuple[int, Any]:
         """Ask the API, by POST where there is something to post; returns status and what came."""
-        headers = {"Content-Type": "application/json"} if post is not None else {}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
         url = path if path.startswith("http") else f"http://127.0.0.1:{self.http_port}{path}"
-        data = None if post is None else json.dumps(post).encode()
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
-                status, raw, media = answer.status, answer.read(), answer.headers["Content-Type"]
-        except urllib.error.HTTPError as error:
-            with error:
-                status, raw, media = error.code, error.read(), error.headers["Content-Type"]
-        return status, json.loads(raw) if "json" in media else raw.decode()
+        return ask(url, token, post=post)
 
     def get(self, path: str, token: str | None = None) -> Any:
         """Ask the API for what must be there."""
         status, answer = self.ask(path, token)
         assert status == 200, answer
         return answer
+
+
+def ask(url: str, token: str | None = None, *, post: dict[str, Any] | None = None) -> tuple[int, Any]:
+    """Ask an API, by POST where there is something to post; returns status and what came."""
+    headers = {"Content-Type": "application/json"} if post is not None else {}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    data = None if post is None else json.dumps(post).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
+            status, raw, media = answer.status, answer.read(), answer.headers["Content-Type"]
+    except urllib.error.HTTPError as error:
+        with error:
+            status, raw, media = error.code, error.read(), error.headers["Content-Type"]
+    return status, json.loads(raw) if "json" in media else raw.decode()
 
 
 def wait_for(what: Callable[[], Any], deadline_s: float, told: str | Callable[[], str]) -> Any:

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from deploy.accounts import render_accounts
+from deploy.embedded import ports
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.embedded.process import Process
@@ -49,6 +50,8 @@ class System:
         self.postgres = EmbeddedPostgres(state_dir, programs, settings=postgres_settings)
         self.broker = EmbeddedBroker(state_dir, programs)
         self.gateways: dict[str, Process] = {}
+        self.workers: dict[str, Process] = {}
+        self.api: Process | None = None
         self.passwords: dict[str, str] = {}
 
     def start(self) -> None:
@@ -59,13 +62,19 @@ class System:
 
     def stop(self) -> None:
         """End everything that runs."""
-        for process in self.gateways.values():
-            process.stop()
+        own = [*self.workers.values(), *self.gateways.values(), self.api]
+        for process in own:
+            if process is not None:
+                process.stop()
         self.broker.stop()
         self.postgres.stop()
 
     async def register(
-        self, names: Iterable[str], kind: str = "generic-logger", lab: str = "shihoro"
+        self,
+        names: Iterable[str],
+        kind: str = "generic-logger",
+        lab: str = "shihoro",
+        site: str | None = None,
     ) -> None:
         """Add devices and the gateway's account, and let them in at the broker."""
         pool = await open_pool(self.postgres.url, process="test")
@@ -77,7 +86,9 @@ class System:
             for name in names:
                 self.passwords[name] = new_password()
                 hashed = hash_password(self.passwords[name])
-                await add_device(conn, name=name, lab=lab, kind=kind, password_hash=hashed, simulated=True)
+                await add_device(
+                    conn, name=name, lab=lab, kind=kind, site=site, password_hash=hashed, simulated=True
+                )
         await render_accounts(pool, self.broker.password_file, self.broker.acl_file)
         await pool.close()
         self.broker.reload()
@@ -86,21 +97,13 @@ class System:
     def start_gateway(self, name: str = "gateway-1", **environ: str) -> Process:
         """Start a gateway as production does; returns once it has its subscription."""
         own = {
-            "CHIIKI_STATE_DIR": str(self.state_dir),
-            "CHIIKI_DATABASE_URL": self.postgres.url,
             "CHIIKI_MQTT_URL": self.broker.url,
             "CHIIKI_MQTT_USERNAME": ACCOUNT,
             "CHIIKI_MQTT_PASSWORD_FILE": str(self.state_dir / "gateway-password"),
-            "CHIIKI_KINDS_DIR": str(KINDS),
             "CHIIKI_GATEWAY_NAME": name,
             "CHIIKI_GATEWAY_CODEC": self.codec,
         }
-        process = Process(
-            [sys.executable, "-m", "deploy", "gateway"],
-            log=self.state_dir / f"{name}.log",
-            cwd=CHECKOUT,
-            environ={**os.environ, **own, **environ},
-        )
+        process = self._process("gateway", name, {**own, **environ})
         known = process.log.read_text().count(LISTENS) if process.log.exists() else 0
         process.spawn()
         self.gateways[name] = process
@@ -110,6 +113,37 @@ class System:
             assert time.monotonic() < end_at, f"the gateway does not listen: {process.last_words()}"
             time.sleep(0.02)
         return process
+
+    def start_worker(self, name: str = "worker-1") -> Process:
+        """Start a worker as production does."""
+        self.workers[name] = self._process("worker", name, {"CHIIKI_WORKER_NAME": name})
+        self.workers[name].spawn()
+        return self.workers[name]
+
+    def start_api(self) -> str:
+        """Start the API as production does; returns its address once it listens."""
+        port = ports.free_port()
+        self.api = self._process("api", "api", {"CHIIKI_HTTP_PORT": str(port)})
+        self.api.spawn()
+        end_at = time.monotonic() + 30
+        while not ports.is_open("127.0.0.1", port):
+            assert self.api.ended() is None, f"the API ended: {self.api.last_words()}"
+            assert time.monotonic() < end_at, f"the API does not listen: {self.api.last_words()}"
+            time.sleep(0.02)
+        return f"http://127.0.0.1:{port}"
+
+    def _process(self, command: str, name: str, environ: Mapping[str, str]) -> Process:
+        own = {
+            "CHIIKI_STATE_DIR": str(self.state_dir),
+            "CHIIKI_DATABASE_URL": self.postgres.url,
+            "CHIIKI_KINDS_DIR": str(KINDS),
+        }
+        return Process(
+            [sys.executable, "-m", "deploy", command],
+            log=self.state_dir / f"{name}.log",
+            cwd=CHECKOUT,
+            environ={**os.environ, **own, **environ},
+        )
 
     def query(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """Ask the database, on a connection of its own."""

@@ -24,10 +24,12 @@ DEVICES = {
     "sendai": {"sendai-echo-1", "sendai-sorter-1"},
 }
 LISTENING = {"postgres", "broker", "api"}
-SILENT = {"supervisor", "gateway", "simulator"}
+SILENT = {"supervisor", "gateway", "simulator", "worker"}
 STOPPED_S = 15.0
 # 5 s on a quiet machine; tests share theirs with others.
 AGAIN_S = 20.0
+FORECAST_S = 60.0
+PAST_SEASONS = 6
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +74,10 @@ def test_status_names_every_process(demo: Installation) -> None:
 
 def test_the_lines_to_try_work_as_printed(demo: Installation) -> None:
     wait_for(lambda: "Stop with" in demo.said, 5, "the demo said only that it is ready")
+    wait_for(lambda: "forecast stands" in demo.said, FORECAST_S, "it does not tell of a forecast")
     tried = re.findall(r"curl -H 'Authorization: Bearer (\S+)' (\S+)", demo.said)
 
-    assert len(tried) == 3
+    assert len(tried) == 4
     for token, url in tried:
         assert demo.get(url, token)
 
@@ -150,7 +153,45 @@ def test_a_lab_does_not_see_the_other(demo: Installation, tokens: dict[str, str]
     assert demo.ask("/api/v1/devices/sendai-echo-1")[0] == 401
 
 
+def shown(demo: Installation, token: str) -> list[dict[str, Any]]:
+    """The newest forecasts of what grows now, once each planting has one."""
+    growing = demo.get("/api/v1/labs/shihoro/plantings?ended=false", token)["items"]
+    answers = [demo.get(f"/api/v1/plantings/{planting['id']}/forecast", token) for planting in growing]
+    return [answer["newest"] for answer in answers] if all(answer["newest"] for answer in answers) else []
+
+
+def test_the_farm_has_forecasts(demo: Installation, tokens: dict[str, str]) -> None:
+    token = tokens["shihoro"]
+    forecasts = wait_for(lambda: shown(demo, token), FORECAST_S, "there are no forecasts")
+
+    for newest in forecasts:
+        told = newest["forecast"]
+        assert told["basis"]["weather_to_come"] == "past_years"
+        assert told["basis"]["members"] >= 12
+        assert told["basis"]["data_end"] is not None
+        assert told["warnings"] == []
+        assert all(each["intervals"] for each in told["stages"] if each["status"] == "coming")
+        assert {each["status"] for each in told["stages"]} <= {"seen", "coming", "overdue", "not_expected"}
+
+
+def test_all_that_grew_is_marked_as_simulated(demo: Installation, tokens: dict[str, str]) -> None:
+    token = tokens["shihoro"]
+    wait_for(lambda: shown(demo, token), FORECAST_S, "there are no forecasts")
+    plantings = demo.get("/api/v1/labs/shihoro/plantings?limit=500", token)["items"]
+    fields = demo.get("/api/v1/labs/shihoro/fields", token)["items"]
+
+    assert all(planting["simulated"] for planting in plantings)
+    assert {field["slug"] for field in fields} == {"north", "south"}
+    assert all("模擬" in field["name_ja"] and field["polygon"] for field in fields)
+    for crop in ("wheat", "potato"):
+        ended = [each for each in plantings if each["crop"] == crop and each["ended_on"] is not None]
+        assert len({each["sown_on"][:4] for each in ended}) >= PAST_SEASONS
+        assert all(each["yield_t_ha"] > 0 for each in ended)
+    assert {"garlic", "carrot"} <= {planting["crop"] for planting in plantings}
+
+
 def test_it_ends_whole_and_starts_again_quickly(demo: Installation, capsys: Any) -> None:
+    before = wait_for(lambda: shown(demo, demo.operator), FORECAST_S, "there are no forecasts")
     held = [port for port in (p["port"] for p in demo.processes().values()) if port]
     assert demo.stop() < STOPPED_S
 
@@ -166,6 +207,8 @@ def test_it_ends_whole_and_starts_again_quickly(demo: Installation, capsys: Any)
     assert again_s < AGAIN_S
     assert READY in demo.said
     assert demo.processes().keys() == LISTENING | SILENT
+    forecasts = [newest["id"] for newest in before]
+    assert [newest["id"] for newest in shown(demo, demo.operator)] == forecasts, "forecasts were made twice"
     ledger = demo.get("/api/v1/devices/shihoro-farm-1/ledger", demo.operator)
     assert ledger["balances"] is True
     assert ledger["total"]["conflicting"] == ledger["total"]["quarantined"] == 0

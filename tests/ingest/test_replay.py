@@ -100,7 +100,7 @@ async def test_a_former_undecodable_message_counts_its_readings(desk: Desk):
     )
     await desk.rows(
         "UPDATE quarantine SET topic = 'chiiki/v1/north-1/up/readings' "
-        "WHERE reason = 'kind_not_supported' RETURNING 1"
+        "WHERE reason = 'no_product' RETURNING 1"
     )
     assert await desk.ledger() == {"messages": 1, "received": 1, "quarantined": 1}
     assert await desk.replay() == {"rows": 1, "closed": 1, "committed": 2}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from store.daily_values import ABSENT, Daily, DailyKey, daily_span, read_daily, upsert_daily
+from store.daily_values import ABSENT, IMPORTED, Daily, DailyKey, daily_span, read_daily, upsert_daily
 
 if TYPE_CHECKING:
     from tests.store.farm import Farm
@@ -95,3 +95,16 @@ async def test_thirty_years_are_read_at_once(farm: Farm):
     found = await farm.do(read_daily, site, date(1996, 1, 1), days)
     assert time.perf_counter() - started_at < 2
     assert all(same(found[key], keys[key]) for key in keys)
+
+
+async def test_a_day_from_elsewhere_gives_way_only_to_one_that_knows_its_extremes(farm: Farm):
+    site, brought, half, whole = await site_id(farm), daily(4), daily(4, 2), daily(4, 3)
+    brought.method[:] = IMPORTED
+    half.method[:] = whole.method[:] = 0
+    half.minimum[:] = np.nan
+    await farm.do(upsert_daily, site, FIRST, {AIR: brought})
+    assert await farm.do(daily_span, site, imported=False) is None
+    assert await farm.do(upsert_daily, site, FIRST, {AIR: half}) == []
+    assert same((await farm.do(read_daily, site, FIRST, 4))[AIR], brought)
+    assert len(await farm.do(upsert_daily, site, FIRST, {AIR: whole})) == 4
+    assert await farm.do(daily_span, site, imported=False) == (FIRST, FIRST + timedelta(3))

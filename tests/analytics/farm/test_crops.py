@@ -80,8 +80,9 @@ def test_cultivars_change_lengths_only_where_something_is_said() -> None:
     assert (wheat.length(heading, None).value, wheat.length(heading, None).certainty) == (873.0, "measured")
     assert wheat.length(heading, "kitahonami").value < 873.0
     assert wheat.length(heading, "kitahonami").certainty == "assumed"
-    assert wheat.knows("yumechikara")
-    assert not wheat.knows("never heard of")
+    assert wheat.length(heading, "きたほなみ") == wheat.length(heading, " Kitahonami ")
+    assert wheat.length(heading, "きたほなみ") == wheat.length(heading, "kitahonami")
+    assert wheat.find_cultivar("never heard of") is wheat.find_cultivar(None) is None
     assert crop("carrot").cultivars["koyo_2"].label_ja == "向陽二号"
 
 

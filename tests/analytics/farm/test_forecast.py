@@ -15,7 +15,8 @@ from analytics.farm.season import Outlook, Sighting
 from tests.analytics.farm.lab_of_wheat import case, each_with, grown, past_plantings, planting, station
 
 TODAY = date(2025, 5, 10)
-PAST = past_plantings(range(2015, 2025), 3.0)
+MANY = past_plantings(range(2019, 2025), 3.0)
+PAST = MANY[-4:]  # two seasons: too few for a back-test, and quick
 HERE, THERE = planting(1, 2025, current=True), planting(2, 2025, current=True)
 
 
@@ -58,19 +59,20 @@ def test_intervals_hold_one_another_and_the_median(plain: PlantingForecast) -> N
 
 
 def test_what_earlier_seasons_taught(plain: PlantingForecast) -> None:
-    """The lab's fields were three days later than the model in ten seasons."""
-    assert 1.5 < moved_by(stage(plain), Cause.EARLIER_SEASONS) < 3.5
+    """The lab's fields were three days later than the model in two seasons."""
+    assert 1.0 < moved_by(stage(plain), Cause.EARLIER_SEASONS) < 3.5
     untaught = forecast(case(TODAY, [HERE]))[0]
     assert stage(untaught).spread_d > stage(plain).spread_d + 0.3
     assert stage(untaught).median < stage(plain).median
 
 
-def test_skill_is_measured_on_the_labs_own_seasons(plain: PlantingForecast) -> None:
-    skill = stage(plain).skill
-    assert (skill.measured_here, skill.seasons, skill.n) == (True, 10, 20)
+def test_skill_is_measured_on_the_labs_own_seasons() -> None:
+    taught = forecast(case(TODAY, [*MANY, HERE]))[0]
+    skill = stage(taught).skill
+    assert (skill.measured_here, skill.seasons, skill.n) == (True, 6, 12)
     assert skill.rmse_d < skill.naive_rmse_d
     assert skill.coverage > 0.7
-    assert stage(plain, "maturity").skill.verdict is Verdict.UNKNOWN
+    assert stage(taught, "maturity").skill.verdict is Verdict.UNKNOWN
     elsewhere = stage(forecast(case(TODAY, [HERE]))[0]).skill
     assert (elsewhere.measured_here, elsewhere.verdict) == (False, Verdict.SKILL)
     assert "Swiss" in elsewhere.data
@@ -83,12 +85,12 @@ def test_where_the_model_is_no_better_than_the_mean_date_it_says_so() -> None:
             each,
             [replace(s, day=s.day + timedelta(days=int(rng.normal(0, 25)))) for s in each.sightings[1:2]],
         )
-        for each in PAST
+        for each in MANY
     ]
     skill = stage(forecast(case(TODAY, [*erratic, HERE]))[0]).skill
     assert skill.measured_here
     assert skill.rmse_d > 0.8 * skill.naive_rmse_d
-    assert skill.verdict in {Verdict.NONE, Verdict.SOME}
+    assert skill.verdict is Verdict.NONE
 
 
 def test_a_stage_seen_in_one_field_moves_and_narrows_its_neighbour(plain: PlantingForecast) -> None:
@@ -103,7 +105,7 @@ def test_a_stage_seen_in_one_field_moves_and_narrows_its_neighbour(plain: Planti
     assert moved_by(one, Cause.NEIGHBOURS) == 0
     assert stage(there, "stem_elongation").status is Status.SEEN
     assert stage(there, "stem_elongation").seen_on == plantings[-1].sightings[0].day
-    assert width(stage(there)) < width(stage(here)) <= width(stage(before))
+    assert stage(there).spread_d < stage(here).spread_d < stage(before).spread_d
 
 
 def test_a_stage_seen_in_the_field_restarts_its_simulation() -> None:
@@ -158,6 +160,30 @@ def test_few_years_here_and_many_next_door() -> None:
         "old station",
     )
     assert Doubt.WEATHER_FROM_ELSEWHERE in doubts(result)
+
+
+def test_a_station_younger_than_the_crop_is_filled_from_next_door() -> None:
+    new = station("new", TODAY, seed=1, since=date(2024, 11, 1))
+    old = station("old", TODAY, seed=2)
+    result = forecast(case(TODAY, [replace(HERE, station="new")], stations={"new": new, "old": old}))[0]
+    assert result.basis.days_filled == {"measured": 190, "neighbour": 42}
+    assert result.basis.data_end == TODAY - timedelta(days=1)
+
+
+def test_not_sown_yet() -> None:
+    later = replace(HERE, sown_on=TODAY + timedelta(days=20))
+    result = forecast(case(TODAY, [later]))[0]
+    assert (result.progress.stage, result.progress.next_stage) == (None, "emergence")
+    assert stage(result, "emergence").median > later.sown_on
+    assert result.basis.data_end is None
+
+
+def test_winter_wheat_sown_in_spring_is_not_expected_to_ripen() -> None:
+    """It waits for cold until the next winter, and a season has no room for both."""
+    late = replace(HERE, sown_on=TODAY - timedelta(days=5))
+    maturity = stage(forecast(case(TODAY, [late]))[0], "maturity")
+    assert (maturity.status, maturity.median, maturity.intervals) == (Status.NOT_EXPECTED, None, ())
+    assert maturity.probability < 0.5
 
 
 def test_one_year_alone_draws_from_its_climatology_and_says_so() -> None:

@@ -67,6 +67,9 @@ def test_rain_adds_up_and_the_sample_at_the_full_hour_belongs_to_the_hour_that_e
 def test_the_mean_of_north_and_north_is_not_south() -> None:
     got = hourly("wind_direction", [*range(0, 61, 10)], [350.0, 10.0] * 3 + [350.0], hours=1)
     assert min(got.value[0], 360 - got.value[0]) < 1e-6
+    assert hourly("wind_direction", [*range(0, 61, 10)], [260.0, 280.0] * 3 + [260.0], hours=1).value[0] == (
+        pytest.approx(270.0)
+    )
 
 
 def test_hourly_readings_are_enough_and_begin_is_cut_to_the_hour() -> None:

@@ -14,6 +14,7 @@ from devices.simulator.weather import (
     STEPS_A_DAY,
     Weather,
     _start_of,
+    daily_extremes,
     redden,
     simulate,
 )
@@ -47,6 +48,14 @@ def test_temperatures_keep_to_the_normals(years: list[Weather]) -> None:
     assert by_month(air.max(2)) == pytest.approx(MAXIMUM, abs=2.0)
     assert by_month(air.min(2)) == pytest.approx(MINIMUM, abs=2.0)
     assert air.mean() == pytest.approx(7.2, abs=0.4)
+
+
+def test_extremes_of_past_years_are_those_of_the_same_sky(years: list[Weather]) -> None:
+    air = daily(years, "air_temperature")
+    for seed in SEEDS[:2]:
+        lowest, highest = daily_extremes(2023, seed)
+        assert np.array_equal(lowest, air[seed].min(1))
+        assert np.array_equal(highest, air[seed].max(1))
 
 
 def test_rain_and_humidity_keep_to_the_normals(years: list[Weather]) -> None:

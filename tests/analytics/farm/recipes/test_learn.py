@@ -14,6 +14,7 @@ from analytics.farm.recipes.learn import PastSeason, learn
 from analytics.farm.recipes.model import Channel, Recipe, Text
 from analytics.farm.recipes.parse import parse_recipe
 from analytics.farm.recipes.render import digest, render_recipe
+from analytics.farm.recipes.sample import Sample, fit_range
 from analytics.farm.recipes.score import count_by_stage, score, summarise
 from analytics.farm.recipes.season import season
 from tests.analytics.farm.recipes.kitchen import AIR, limits, recipe, stage
@@ -96,6 +97,13 @@ def test_harmful_limits_move_outwards_only_and_frost_limits_stay() -> None:
     assert learned.stages[0].ranges[1] == parent().stages[0].ranges[1]
     assert learned.origin.parent == f"test 1.0.0 {digest(parent())}"
     assert learned.version == "1.1.0"
+
+
+def test_rounding_carries_no_limit_past_its_neighbour() -> None:
+    sample = Sample(value=np.linspace(5.3, 15.0, 100), days=1, coverage=1.0)
+    got = fit_range(sample, DAY, limits(DAY, 4.6, 4.6, 40, 40), simulated=False)
+    # Drawn to 4.8 and rounded to 4, it would lie below what is harmful.
+    assert got.limits == (4.6, 4.6, 38.0, 40.0)
 
 
 def test_a_simulated_season_marks_the_recipe() -> None:

@@ -80,6 +80,7 @@ def test_a_file_says_what_it_says() -> None:
         ('when = "night"', 'window = "days_mean"', "stages[0].ranges[0].days", "2 to 366"),
         ("harmful_below = 5", "harmful_below = 15", "stages[0].ranges[0]", "ascend"),
         ("harmful_below = 5", "harmful_below = nan", "stages[0].ranges[0].harmful_below", "finite"),
+        ("harmful_below = 5", "harmful_below = true", "stages[0].ranges[0].harmful_below", "finite"),
         ("harmful_below = 5", "lethal_below = 5", "stages[0].ranges[0].lethal_below", "unknown key"),
         ('certainty = "assumed"', 'certainty = "sure"', "stages[0].ranges[0].certainty", "published"),
         (

@@ -39,8 +39,8 @@ def test_light_comes_from_radiation_and_a_gap_takes_the_neighbouring_day() -> No
     radiation = np.tile(np.where((np.arange(24) >= 6) & (np.arange(24) < 18), 400.0, 2.0), 3)
     whole = hours_of(global_radiation=radiation)
     broken = radiation.copy()
-    broken[:30] = NAN
-    broken[66:] = NAN
+    broken[:24] = NAN
+    broken[48:] = NAN
     assert whole.light is not None
     assert whole.light[:24].tolist() == [6 <= hour < 18 for hour in range(24)]
     assert np.array_equal(hours_of(global_radiation=broken).light, whole.light)
