@@ -11,7 +11,19 @@ from aiohttp import web
 
 from api.auth import NOBODY, Principal, authenticate, demand, read_token
 from api.house import HOUSE, House
-from api.operations import Accepted, Call, Created, Csv, Document, Operation, Text, TomlFile, Unready, has
+from api.operations import (
+    Accepted,
+    Call,
+    Created,
+    Csv,
+    Document,
+    Image,
+    Operation,
+    Text,
+    TomlFile,
+    Unready,
+    has,
+)
 from api.problems import BEGUN, Problem, abort
 from api.wire import Nothing, read_body, read_path, read_query, write_json
 from store.pool import AsyncConnection
@@ -105,8 +117,8 @@ async def _send(
             )
         case Unready():
             return web.Response(status=503, body=write_json(answer.value), content_type=JSON)
-        case Document():
-            return tagged(request, answer.raw, JSON)
+        case Document() | Image():
+            return tagged(request, answer.raw, answer.media)
     body = write_json(answer)
     return tagged(request, body, JSON) if operation.cacheable else web.Response(body=body, content_type=JSON)
 

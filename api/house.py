@@ -8,7 +8,7 @@ from aiohttp import web
 
 from api.metrics import Tally
 from api.settings import ApiSettings
-from devices.model import Kind
+from devices.model import Kind, Product
 from store.pool import AsyncConnection, AsyncConnectionPool
 
 
@@ -22,6 +22,11 @@ class House:
     description: bytes
     """The OpenAPI description, as JSON."""
     tally: Tally = field(default_factory=Tally)
+
+    def product(self, name: str) -> Product | None:
+        """Find what some kind of device sorts; None: no file of it is left."""
+        found = (kind.product for kind in self.kinds.values() if kind.product is not None)
+        return next((product for product in found if product.name == name), None)
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Return a connection to enter, one transaction long; raises what `problems` answers with 503."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from api.auth import Role
-from api.operations import Accepted, Created, Csv, Document, Operation, Text, TomlFile, Unready, has
+from api.operations import Accepted, Created, Csv, Document, Image, Operation, Text, TomlFile, Unready, has
 from api.problems import SORTS, ProblemDocument
 
 Schema = dict[str, Any]
@@ -149,6 +149,15 @@ _JA: Final = {
     "as_of": "この時刻に表示されていたもの",
     "days": "さかのぼる日数（今日を含む）",
     "base_c": "有効積算温度の基準温度（℃）。省略すると作物の値",
+    "lot": "ロットの番号",
+    "verification": "確認の記録の番号",
+    "alarm": "警報の番号",
+    "sha256": "画像のSHA-256（16進数）",
+    "product": "仕分けるものの名前",
+    "closed": "true＝締めたロットだけ、false＝それ以外だけ",
+    "count": "確かめる魚の数（少なくとも）",
+    "prices": "区分ごとの単価（円/kg）。例：milt:600,roe:250",
+    "weights_g": "区分ごとの1尾の平均体重（g）。量っていないとき",
     "state": "状態：open＝未処理、replayed＝再処理済み、all＝すべて",
 }
 """What parameters mean, in Japanese, by name."""
@@ -170,7 +179,7 @@ def _responses(operation: Operation, components: dict[str, Schema]) -> Schema:
         _add_content(kept["content"], answer, components)
         if status in {201, 202}:
             kept["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
-    if operation.cacheable or Document in operation.answers:
+    if operation.cacheable or {Document, Image} & set(operation.answers):
         responses["304"] = {"description": "Unchanged since the given ETag."}
     for code in _problem_codes(operation):
         number = str(SORTS[code].status)
@@ -186,6 +195,9 @@ def _add_content(content: Schema, answer: Any, components: dict[str, Schema]) ->
         content["text/plain"] = {"schema": {"type": "string"}}
     elif answer is TomlFile:
         content["application/toml"] = {"schema": {"type": "string"}}
+    elif answer is Image:
+        binary = {"schema": {"type": "string", "contentEncoding": "binary"}}
+        content |= {"image/png": binary, "application/zlib": binary}
     elif answer is Document:
         content["application/json"] = {"schema": {"type": "object"}}
     elif "application/json" in content:
@@ -221,7 +233,7 @@ def _status(answer: Any) -> int:
 
 def _struct(answer: Any) -> Any:
     """Return the struct that an answer is made of, None where it is none."""
-    if answer in {Csv, Text, TomlFile, Document}:
+    if answer in {Csv, Text, TomlFile, Document, Image}:
         return None
     wrapped = typing.get_origin(answer) in {Created, Accepted, Unready}
     return typing.get_args(answer)[0] if wrapped else answer

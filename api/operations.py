@@ -77,10 +77,19 @@ class TomlFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """Bytes that never change, with their media type; they get an ETag."""
+
+    raw: bytes
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """JSON that changes only with the program; it gets an ETag."""
 
     raw: bytes
+    media: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from deploy import state
+from deploy import demo_fish, state
 from deploy.demo_history import first_missing
 from deploy.errors import ServiceError
 from deploy.parts import PythonPart
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy.supervisor import Supervisor
+    from devices.simulator.sorting_scores import FaultName
     from store.pool import AsyncConnection
 
 HISTORY_DAYS = 120
 FARM, LATITUDE, LONGITUDE = "school-farm", 43.168, 143.241
+MARKET = "fish-market"
 VISIBLE_S = 90.0
 CONFIG = "demo-simulator.json"
 TOKENS = "demo-tokens.json"
@@ -61,7 +63,7 @@ SITES: list[dict[str, Any]] = [
     },
     {
         "lab": "sendai",
-        "slug": "fish-market",
+        "slug": MARKET,
         "name_ja": "魚市場(模擬)",
         "name_en": "Fish market (simulated)",
         "latitude": 38.258,
@@ -72,18 +74,19 @@ SITES: list[dict[str, Any]] = [
 DEVICES = [
     DemoDevice(name="shihoro-farm-1", lab="shihoro", site=FARM, role="farm-station", label="北の畑", seed=1),
     DemoDevice(name="shihoro-farm-2", lab="shihoro", site=FARM, role="farm-station", label="南の畑", seed=2),
-    DemoDevice(
-        name="sendai-echo-1", lab="sendai", site="fish-market", role="echo-unit", label="マダラ", seed=3
-    ),
-    DemoDevice(
-        name="sendai-sorter-1", lab="sendai", site="fish-market", role="fish-sorter", label="サバ", seed=4
-    ),
+    DemoDevice(name="sendai-echo-1", lab="sendai", site=MARKET, role="echo-unit", label="マダラ", seed=3),
+    DemoDevice(name="sendai-sorter-1", lab="sendai", site=MARKET, role="fish-sorter", label="サバ", seed=4),
 ]
 FARM_STATIONS = frozenset(device.name for device in DEVICES if device.site == FARM)
 
 
-async def play(supervisor: Supervisor) -> dict[str, str]:
+async def play(supervisor: Supervisor, *, fault: FaultName | None = None) -> dict[str, str]:
     """Register the demonstration's sites and devices, let them send, and wait until readings can be seen.
+
+    Parameters
+    ----------
+    fault : FaultName | None
+        What goes wrong with the echo unit.
 
     Returns
     -------
@@ -96,7 +99,9 @@ async def play(supervisor: Supervisor) -> dict[str, str]:
         async with pool.connection() as connection:
             passwords = await register(connection)
             tokens = await viewer_tokens(connection, folder / TOKENS)
-            devices = [await _simulated(connection, device, passwords[device.name]) for device in DEVICES]
+            devices = [
+                await _simulated(connection, device, passwords[device.name], fault) for device in DEVICES
+            ]
     finally:
         await pool.close()
     config = Config(mqtt_url=supervisor.mqtt_url, devices=devices)
@@ -162,13 +167,18 @@ def _kept_tokens(path: Path) -> dict[str, str]:
     return tokens
 
 
-async def _simulated(connection: AsyncConnection, device: DemoDevice, password: str) -> DeviceConfig:
-    """Tell the simulator what the device is, and from when on the database lacks its samples."""
+async def _simulated(
+    connection: AsyncConnection, device: DemoDevice, password: str, fault: FaultName | None
+) -> DeviceConfig:
+    """Tell the simulator what the device is, and from when on the database lacks its samples and its fish."""
     config = DeviceConfig(
         name=device.name, password=password, role=device.role, seed=device.seed, site=device.site
     )
-    missing_from = await first_missing(connection, config, history_days=HISTORY_DAYS, now=time.time())
-    return msgspec.structs.replace(config, history_from=missing_from)
+    now = time.time()
+    missing_from = await first_missing(connection, config, history_days=HISTORY_DAYS, now=now)
+    fault = fault if device.role == "echo-unit" else None
+    lots = await demo_fish.lots_to_send(connection, device, now=now, fault=fault)
+    return msgspec.structs.replace(config, history_from=missing_from, lots=lots)
 
 
 async def wait_visible(url: str, tokens: dict[str, str]) -> None:
@@ -188,20 +198,32 @@ async def wait_visible(url: str, tokens: dict[str, str]) -> None:
 
 
 async def grow(supervisor: Supervisor, token: str) -> None:
-    """Bring the farm up to today and tell when its first forecast stands."""
+    """Bring the farm up to today, tell when its first forecast stands, and go on with it each morning."""
     # Here, since the start need not wait until the models are loaded.
     from deploy import demo_farm  # noqa: PLC0415
 
-    pool = await open_pool(supervisor.database_url, process="demo farm", max_size=2)
+    pool = await open_pool(supervisor.database_url, process="demo farm", max_size=1)
     try:
         plantings = await demo_farm.settle(pool, measured_days=HISTORY_DAYS)
-        if not plantings:
-            return
-        first = await demo_farm.first_forecast(pool, plantings)
+        if plantings:
+            _tell_forecast(supervisor, token, await demo_farm.first_forecast(pool, plantings))
+        await demo_farm.go_on(pool)
     finally:
         await pool.close()
-    if first is None:
+
+
+def _tell_forecast(supervisor: Supervisor, token: str, planting: int | None) -> None:
+    if planting is None:
         supervisor.say(f"No forecast stands yet: see {supervisor.settings.state_dir}/logs/worker.log")
         return
-    url = f"{supervisor.settings.http_url}/api/v1/plantings/{first}/forecast"
+    url = f"{supervisor.settings.http_url}/api/v1/plantings/{planting}/forecast"
     supervisor.say(f"The first growth forecast stands:\n  curl -H 'Authorization: Bearer {token}' {url}")
+
+
+async def sell(supervisor: Supervisor) -> None:
+    """Keep the market's lots, and tell what they were estimated to hold and what they hold."""
+    pool = await open_pool(supervisor.database_url, process="demo fish", max_size=1)
+    try:
+        await demo_fish.keep(supervisor, pool, [device for device in DEVICES if device.site == MARKET])
+    finally:
+        await pool.close()

@@ -6,9 +6,9 @@ Each start writes what is not there yet: the story goes on where it was left.
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -39,6 +39,7 @@ LANDED_S: Final = 90.0
 FORECAST_S: Final = 120.0
 LOOK_S: Final = 0.5
 LATE_S: Final = 1_800
+MORNING: Final = time(6)
 MOST: Final = 10_000
 SEEN_BY: Final = "模擬の観察 (simulated)"
 GOAL: Final = "模擬の作付け(育てたものではない)"
@@ -181,8 +182,8 @@ async def _note(connection: AsyncConnection, grown: Grown, planting: Planting | 
 
 async def wait_landed(pool: AsyncConnectionPool, since: datetime) -> None:
     """Wait until the database has what the stations measured until shortly before `since`."""
-    end_at = time.monotonic() + LANDED_S
-    while time.monotonic() < end_at:
+    end_at = monotonic() + LANDED_S
+    while monotonic() < end_at:
         async with pool.connection() as connection:
             latest = await list_latest(connection, lab=LAB, limit=1_000)
         newest = [each.newest.at for each in latest if each.newest and each.series.device in FARM_STATIONS]
@@ -193,14 +194,28 @@ async def wait_landed(pool: AsyncConnectionPool, since: datetime) -> None:
 
 async def first_forecast(pool: AsyncConnectionPool, plantings: Sequence[int]) -> int | None:
     """Give the first of the plantings that has a forecast; None where it takes too long."""
-    end_at = time.monotonic() + FORECAST_S
-    while time.monotonic() < end_at:
+    end_at = monotonic() + FORECAST_S
+    while monotonic() < end_at:
         async with pool.connection() as connection:
             stand = await newest_forecasts(connection, plantings)
         if stand:
             return min(stand)
         await asyncio.sleep(LOOK_S)
     return None
+
+
+async def go_on(pool: AsyncConnectionPool) -> None:
+    """Note each morning what was seen, sown and harvested; without end."""
+    while True:
+        await asyncio.sleep(morning_in_s(datetime.now(ZONE)))
+        async with pool.connection() as connection:
+            await plant(connection, today_at_farm())
+
+
+def morning_in_s(now: datetime) -> float:
+    """Tell how long it is until the next morning; `now` by the farm's clock, aware."""
+    morning = datetime.combine(now.date() + timedelta(days=now.time() >= MORNING), MORNING, now.tzinfo)
+    return (morning - now).total_seconds()
 
 
 async def settle(pool: AsyncConnectionPool, *, measured_days: int) -> list[int]:

@@ -17,8 +17,8 @@ LEAST_PROBABILITY: Final = 1e-6
 """Below it a float32 softmax is rounding; it also bounds what one fish can say."""
 WIDTH_OF_TWO: Final = 0.25
 WIDTH_OF_MORE: Final = 1.0
-"""Width of a cell in log-odds, for two classes and for more: so that a lot of a thousand fish takes some fifty
-cells with two classes and some two hundred with three."""
+"""Width of a cell in log-odds, for two classes and for more: so that 500 fish take some fifty cells with two
+classes and some two hundred with three."""
 
 
 def log_odds(probabilities: NDArray[Any]) -> NDArray[np.float64]:

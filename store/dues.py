@@ -35,7 +35,7 @@ class Due:
     since : datetime
         Of the first note that is not settled.
     reasons : list[str]
-        Among planting, observation, neighbour, weather_forecast, site, late_data.
+        Among planting, observation, neighbour, weather_forecast, past_weather, site, late_data.
     """
 
     planting_id: int

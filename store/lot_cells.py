@@ -15,10 +15,14 @@ from devices.scores import cells, log_odds
 from store.arrays import float8_array, int2_array, int4_array, int8_array
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from psycopg import AsyncConnection
+
+
+CellKey = tuple[int, int, tuple[int, ...]]
+"""Model, class and cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +215,7 @@ def without(all_fish: Cells, some: Cells) -> Cells:
         Of the same lot: fish that are among `all_fish`.
     """
     place = {key: row for row, key in enumerate(_keys(all_fish))}
-    rows = [place[key] for key in _keys(some)]
+    rows = [place[key] if key in place else _nearest(place, key) for key in _keys(some)]
     left = {}
     for field in fields(Cells):
         column = getattr(all_fish, field.name).copy()
@@ -222,7 +226,13 @@ def without(all_fish: Cells, some: Cells) -> Cells:
     return rest.take(rest.fish > 0)
 
 
-def _keys(rows: Cells) -> list[tuple[int, int, tuple[int, ...]]]:
+def _nearest(place: Mapping[CellKey, int], key: CellKey) -> int:
+    """Find the cell beside which a score lies that another processor's logarithm has put over the edge."""
+    alike = [other for other in place if other[:2] == key[:2]]
+    return place[min(alike, key=lambda other: sum(abs(a - b) for a, b in zip(other[2], key[2], strict=True)))]
+
+
+def _keys(rows: Cells) -> list[CellKey]:
     return [
         (model, cls, tuple(cell))
         for model, cls, cell in zip(

@@ -32,7 +32,7 @@ async def unchecked_cells(conn: AsyncConnection, lot_id: int) -> tuple[Cells | N
 _LOCK_LOT = "SELECT FROM lots WHERE id = %s FOR UPDATE"
 _LOCK_BOOTS_OF_LOT = """
 SELECT id FROM sort_boots
-WHERE device_id = (SELECT device_id FROM lots WHERE id = %s) ORDER BY id FOR UPDATE
+WHERE device_id = (SELECT device_id FROM lots WHERE id = %s) ORDER BY id FOR NO KEY UPDATE
 """
 
 
@@ -46,8 +46,8 @@ async def recount_lot(conn: AsyncConnection, lot_id: int) -> Cells | None:
     """
     await conn.execute(_LOCK_BOOTS_OF_LOT, [lot_id])
     await conn.execute(_LOCK_LOT, [lot_id])
+    await forget_cells(conn, lot_id)  # first: it waits for whoever is just adding to them
     events = await read_lot(conn, lot_id)
-    await forget_cells(conn, lot_id)
     if len(events):
         await add_cells(conn, add_up(as_fish(events)))
     return await read_cells(conn, lot_id)

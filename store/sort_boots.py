@@ -36,7 +36,7 @@ INSERT INTO sort_boots (device_id, boot)
 SELECT * FROM unnest(%s::int4[], %s::text[]) AS came (device_id, boot) ORDER BY 1, 2
 ON CONFLICT (device_id, boot) DO NOTHING
 """
-_LOCK_BOOTS = "SELECT id FROM sort_boots WHERE id = ANY(%s::int4[]) ORDER BY id FOR UPDATE"
+_LOCK_BOOTS = "SELECT id FROM sort_boots WHERE id = ANY(%s::int4[]) ORDER BY id FOR NO KEY UPDATE"
 
 
 async def lock_boots(conn: AsyncConnection, boots: Collection[Boot]) -> dict[Boot, int]:

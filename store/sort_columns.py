@@ -84,13 +84,15 @@ _COLUMNS: Final[tuple[tuple[str, LiteralString, str], ...]] = (
 _PACK: Final = sql.SQL("string_agg({}, '')")
 _PACK_PROBABILITY: Final = sql.SQL("string_agg(float4send(e.probabilities[{}]), '')")
 _READ: Final = sql.SQL("""
-SELECT {columns} FROM sort_events e JOIN lots l ON l.id = e.lot_id
+SELECT {columns} FROM sort_events e
 WHERE e.at >= %(first_at)s AND e.at <= %(last_at)s AND {which}
 """)
 _OF_LOT: Final = sql.SQL("e.lot_id = %(lot_id)s")
 _OF_UNIT: Final = sql.SQL("""
-e.device_id = %(device_id)s AND e.at < %(last_at)s AND l.product = %(product)s
-AND l.classes = %(classes)s::text[]
+e.device_id = %(device_id)s AND e.at < %(last_at)s AND e.lot_id IN (
+    SELECT id FROM lots
+    WHERE device_id = %(device_id)s AND product = %(product)s AND classes = %(classes)s::text[]
+)
 """)
 
 _SELECT_EXTENT = """

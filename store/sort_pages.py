@@ -103,6 +103,7 @@ _FURTHER_BACK: Final = {
 _OF_LOT: Final = sql.SQL("e.lot_id = %(lot_id)s")
 _OF_UNIT: Final = sql.SQL("d.name = %(device)s AND e.at >= %(begin)s AND e.at < %(end)s")
 _OF_FISH: Final = sql.SQL("e.lot_id = %(lot_id)s AND e.fish = %(fish)s")
+_OF_BOOT: Final = sql.SQL("e.lot_id = %(lot_id)s AND b.boot = %(boot)s AND e.seq = %(seq)s")
 _OF_KEY: Final = sql.SQL("e.boot_id = %(boot_id)s AND e.seq = %(seq)s")
 
 
@@ -139,6 +140,12 @@ async def page_of_unit(
 async def find_fish(conn: AsyncConnection, lot_id: int, fish: int, lab: str | None = None) -> list[EventView]:
     """Find the fish of a number within a lot: one, unless the unit gave it twice."""
     return await _select(conn, _OF_FISH, _FORWARD, {"lot_id": lot_id, "fish": fish, "lab": lab, "limit": 100})
+
+
+async def find_boot_event(conn: AsyncConnection, lot_id: int, boot: str, seq: int) -> list[EventView]:
+    """Find a fish of a lot by its unit's boot and number: one or none."""
+    parameters = {"lot_id": lot_id, "boot": boot, "seq": seq, "lab": None, "limit": 1}
+    return await _select(conn, _OF_BOOT, _FORWARD, parameters)
 
 
 async def get_event(conn: AsyncConnection, boot_id: int, seq: int, lab: str | None = None) -> EventView:

@@ -88,6 +88,16 @@ class Result:
     upper: Floats
     crps: Floats
 
+    def take(self, which: Marks) -> Result:
+        """Give some of them."""
+        return Result(
+            place=self.place[which],
+            error=self.error[which],
+            lower=self.lower[which],
+            upper=self.upper[which],
+            crps=self.crps[which],
+        )
+
     def summary(self) -> dict[str, float | int | None]:
         """Give the scores, or None where there is nothing to score."""
         kept = np.isfinite(self.error)

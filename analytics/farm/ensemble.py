@@ -138,7 +138,7 @@ def spread_members(
                 ahead > 0, np.where(np.isfinite(outlook[which]), outlook[which], np.nan), season
             )
         told = ahead <= 0 if outlook is None else np.isfinite(season)
-        joined.append(_join(values, season, told, day, years, persistence))
+        joined.append(_join(values, season, told, day=day, years=years, persistence=persistence))
     return Members(tmin=joined[0], tmax=joined[1], years=tuple(years))
 
 
@@ -146,6 +146,7 @@ def _join(
     values: Floats,
     season: Floats,
     told: NDArray[np.bool_],
+    *,
     day: Whole,
     years: Sequence[int],
     persistence: float,

@@ -1,8 +1,8 @@
 """A stage model under all the parameters that are plausible, instead of the single best ones.
 
 Fitting several parameters of a stage model to fifteen years made forecasts of other years worse; averaging
-dates over parameters spread evenly through what the literature leaves open made them better, and learns nothing
-but the phase's length. The sets are the first points of a Halton sequence in the box of ranges [Halton1960].
+dates over parameters spread evenly through what the literature leaves open made them better, and learns
+nothing but the phase's length. The sets are points of a Sobol sequence in the box of ranges [Sobol1967].
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]
 
-SETS: Final = 8
+SETS: Final = 16
+"""A power of two, for which Sobol points are balanced; twice as many forecast no better."""
+SEED: Final = 3
 SOURCE: Final = "within the range that the literature leaves open"
 STEPS: Final = 6
 """Of the search for a length; each gains about one digit."""
@@ -39,29 +41,29 @@ ROWS: Final = 4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """A parameter of the phase that ends with a stage, and between which values it is plausible."""
+    """A parameter of the phases that end with some stages, and between which values it is plausible."""
 
-    stage: str
+    stages: tuple[str, ...]
     parameter: str
     low: float
     high: float
 
 
 RANGES: Final[Mapping[str, tuple[Range, ...]]] = {
-    # Base: WOFOST's 0 deg C; terminal spikelet 1.5 ± 1.5 deg C [PorterGawith1999]. The others: WOFOST's values
-    # for wheat [deWit2019], [vanBussel2011] and as much to either side as its varieties differ; widths assumed.
+    # Base: WOFOST's 0 deg C; terminal spikelet 1.5 ± 1.5 deg C [PorterGawith1999]. Of the others, WOFOST's
+    # values for wheat [deWit2019], [vanBussel2011] lie inside; the widths are assumed.
     "wheat": (
-        Range(stage="emergence", parameter="length", low=90.0, high=150.0),
-        Range(stage="heading", parameter="base", low=0.0, high=3.0),
-        Range(stage="heading", parameter="daylength_critical", low=7.0, high=9.0),
-        Range(stage="heading", parameter="daylength_optimum", low=14.0, high=16.0),
-        Range(stage="heading", parameter="vernalisation_base", low=0.0, high=7.0),
-        Range(stage="heading", parameter="vernalisation_saturated", low=15.0, high=50.0),
+        Range(stages=("emergence",), parameter="length", low=90.0, high=150.0),
+        Range(stages=("emergence", "heading"), parameter="base", low=0.0, high=3.0),
+        Range(stages=("heading",), parameter="daylength_critical", low=7.0, high=9.0),
+        Range(stages=("heading",), parameter="daylength_optimum", low=14.0, high=16.0),
+        Range(stages=("heading",), parameter="vernalisation_base", low=0.0, high=7.0),
+        Range(stages=("heading",), parameter="vernalisation_saturated", low=15.0, high=50.0),
     ),
     # WOFOST's base of 2 to 3 deg C and its cap of 18 deg C for sprouting [deWit2019]; widths assumed.
     "potato": (
-        Range(stage="emergence", parameter="base", low=1.0, high=4.0),
-        Range(stage="emergence", parameter="cap", low=16.0, high=24.0),
+        Range(stages=("emergence",), parameter="base", low=1.0, high=4.0),
+        Range(stages=("emergence",), parameter="cap", low=16.0, high=24.0),
     ),
 }
 
@@ -72,29 +74,28 @@ def plausible_crops(crop: Crop, sets: int = SETS) -> tuple[Crop, ...]:
     Examples
     --------
     >>> from analytics.library import crop
-    >>> [round(each.phases[1].values()["base"], 2) for each in plausible_crops(crop("wheat"), 3)]
-    [1.0, 2.0, 0.33]
+    >>> bases = [each.phases[1].values()["base"] for each in plausible_crops(crop("wheat"))]
+    >>> len(bases), round(sum(bases) / len(bases), 1)
+    (16, 1.5)
     """
     ranges = RANGES.get(crop.name, ())
     if not ranges:
         return (crop,)
-    points = qmc.Halton(len(ranges), scramble=False).random(sets + 1)[1:]
+    points = qmc.Sobol(len(ranges), rng=np.random.default_rng(SEED)).random(sets)
     return tuple(_adjusted(crop, ranges, point) for point in points)
 
 
 def _adjusted(crop: Crop, ranges: Sequence[Range], point: Floats) -> Crop:
     for each, share in zip(ranges, point, strict=True):
         value = each.low + float(share) * (each.high - each.low)
-        crop = crop.adjust(each.stage, SOURCE, **{each.parameter: value})
+        for stage in each.stages:
+            crop = crop.adjust(stage, SOURCE, **{each.parameter: value})
     return crop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A crop with one set of parameters and the length of its phase.
-
-    `from_day` holds back its start, day index by year: degree days are counted from midwinter.
-    """
+    """A crop with one set of parameters and the length of the phase that ends with a stage."""
 
     crop: Crop
     stage: str

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]
 
-LEVEL_SD_D: Final = 100.0
-"""Of the mean of all residuals, about which nothing is known beforehand."""
+LEVEL_SD_D: Final = 3000.0
+"""Of the mean of all residuals, about which nothing is known beforehand; dates themselves may be pooled, and
+with a narrower one sites that were never seen are drawn towards day 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,11 +164,13 @@ def _fit_variants(
 
 
 def _within(method: Method, trials: Trials, sowings: Sowings, days: Floats, training: Marks) -> float:
-    """Tell how well pooled residuals are explained where they were seen."""
+    """Tell how far dates are from those of the site and the cultivar alone: years must not explain them."""
     residual = trials.seen - days[sowings.of]
     if not np.isfinite(residual[training]).all():
         return np.inf
-    factors = take_all(factors_of(trials, sowings, method.spread), training)
+    lasting = {name: sd for name, sd in method.spread.sd_d.items() if name in {"cultivar", "site"}}
+    spread = Spread(sd_d=lasting, noise_sd_d=method.spread.noise_sd_d)
+    factors = take_all(factors_of(trials, sowings, spread), training)
     pool = learn(residual[training], factors, method.spread.noise_sd_d)
     return float(np.square(residual[training] - pool.mean(factors)).mean())
 
@@ -207,7 +209,9 @@ def simulate_ahead(
     for first in range(0, len(order), CHUNK):
         rows = order[first : first + CHUNK]
         here = sowing[rows]
-        ahead = _lay_out(ground, sowings, here, known[rows], years, (most, trials.length_d))
+        ahead = _lay_out(
+            ground, sowings, sowing=here, known=known[rows], years=years, shape=(most, trials.length_d)
+        )
         days = [each.days(start[here] - sowings.start[here], *ahead) for each in fitted.variants]
         found[rows] = sowings.start[here][:, None] + np.mean(days, axis=0)
     return found
@@ -216,12 +220,13 @@ def simulate_ahead(
 def _lay_out(
     ground: Ground,
     sowings: Sowings,
+    *,
     sowing: Whole,
     known: Whole,
     years: Mapping[int, Sequence[int]],
     shape: tuple[int, int],
 ) -> tuple[Floats, Floats, Floats]:
-    """Lay out minimum and maximum of every member, and the daylength; members that a year lacks are missing."""
+    """Lay out minimum, maximum and daylength of every member; those that a year lacks are missing."""
     tmin, tmax = (np.full((len(sowing), *shape), np.nan) for _ in range(2))
     begin, where = sowings.start[sowing], np.stack([sowings.site[sowing], sowings.year[sowing]], axis=1)
     for site, year in np.unique(where, axis=0):

@@ -32,7 +32,7 @@ MIDWINTER_SOUTH_D: Final = 181
 
 
 def ours(crop: Crop, stage: str) -> Method:
-    """Give the crop's model under its plausible parameters, with effects of cultivar, site, year and both."""
+    """Give the crop's model under plausible parameters, with effects of cultivar, site, year and both."""
     phase = next(phase for phase in crop.phases if phase.end == stage)
     errors = crop.errors[stage]
     sd = {
@@ -44,7 +44,8 @@ def ours(crop: Crop, stage: str) -> Method:
     return Method(
         name="ours",
         variants=tuple(
-            Variant(crop=each, stage=stage, length=phase.parameters["length"].value) for each in plausible_crops(crop)
+            Variant(crop=each, stage=stage, length=phase.parameters["length"].value)
+            for each in plausible_crops(crop)
         ),
         candidates=False,
         start=_from_sowing,
@@ -54,7 +55,7 @@ def ours(crop: Crop, stage: str) -> Method:
 
 
 def degree_days(stage: str, midwinter: Callable[[Sowings], Whole]) -> Method:
-    """Give degree days from midwinter, or from sowing where that is later, to the sum of site and cultivar."""
+    """Give degree days from midwinter, or from sowing where that is later, with pooled effects."""
     return Method(
         name="degree_days",
         variants=tuple(
@@ -77,6 +78,18 @@ def mean_date(origin: Callable[[Sowings], Whole], *, by_site: bool) -> Method:
         start=origin,
         origin=origin,
         spread=Spread(sd_d=dict.fromkeys(names, WIDE_SD_D), noise_sd_d=2.0),
+    )
+
+
+def mean_duration() -> Method:
+    """Give the mean number of days from the start, of all."""
+    return Method(
+        name="mean_duration",
+        variants=(),
+        candidates=False,
+        start=_from_sowing,
+        origin=_from_sowing,
+        spread=Spread(sd_d={}, noise_sd_d=WIDE_SD_D),
     )
 
 

@@ -100,7 +100,7 @@ def group_sowings(trials: Trials) -> Sowings:
 
     Examples
     --------
-    >>> three = Trials(site=np.array([0, 0, 1]), year=np.array([2001, 2001, 2001]), cultivar=np.array([0, 1, 0]),
+    >>> three = Trials(site=np.array([0, 0, 1]), year=np.full(3, 2001), cultivar=np.array([0, 1, 0]),
     ...     start=np.array([5, 5, 9]), seen=np.array([200.0, 202.0, 204.0]))
     >>> group_sowings(three).of.tolist()
     [0, 0, 1]

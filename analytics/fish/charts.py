@@ -189,6 +189,45 @@ def mistakes(state: State, wrong: FloatArray, *, period: int, limit: int) -> tup
     return _reflect(state, steps, x, there, limit=limit, sides=(1,))
 
 
+def unexpected_mistakes(
+    state: State, wrong: FloatArray, expected: FloatArray, *, odds_ratio: float, limit: float
+) -> tuple[State, list[Alarm]]:
+    """Carry CUSUMs of unexpected mistakes on, ``S ← max(0, S + x·log R − log(1 − e + R·e))`` [Steiner2000].
+
+    What counts is whether there are more mistakes than such fish let expect: fish may be chosen by their
+    scores, and classes of which one is harder may change their shares.
+
+    Parameters
+    ----------
+    state : State
+        Of one side.
+    wrong : float64[T, U]
+        1 for a checked fish that was called wrongly, 0 for one called rightly.
+    expected : float64[T, U], 0…1
+        e: chance of a mistake before the fish was checked, one minus its calibrated probability.
+    odds_ratio : float
+        R: by how much the odds of a mistake grow in a unit that is to be told.
+    limit : float
+        Of `risk_adjusted.limit_for`.
+
+    Returns
+    -------
+    The next state and alarms; an alarm's size is the mean of mistakes less those expected.
+
+    Examples
+    --------
+    >>> wrong = np.array([[0.0], [1.0], [1.0], [1.0]])
+    >>> few = np.full((4, 1), 0.1)
+    >>> _, alarms = unexpected_mistakes(new(1, sides=1), wrong, few, odds_ratio=2.0, limit=1.5)
+    >>> alarms[0].began, alarms[0].at, round(alarms[0].size, 2)
+    (1, 3, 0.9)
+    """
+    there = np.isfinite(wrong) & np.isfinite(expected)
+    x, e = np.where(there, wrong, 0.0), np.where(there, expected, 0.0)
+    steps = np.where(there, x * np.log(odds_ratio) - np.log1p(e * (odds_ratio - 1)), 0.0)[None]
+    return _reflect(state, steps, x - e, there, limit=limit, sides=(1,))
+
+
 def ewma(
     state: State, values: FloatArray, *, smoothing: float = SMOOTHING, limit: float = EWMA_LIMIT
 ) -> tuple[State, list[Alarm]]:

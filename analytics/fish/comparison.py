@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import kstwobign
+from scipy.stats import kstwo
 
 from analytics.fish.errors import ScoresError
 from analytics.fish.proportions import LEVEL, kish, normal_quantile
@@ -43,7 +43,7 @@ class SizeDifference:
     distance : float
         Largest difference of their distribution functions (Kolmogorov and Smirnov's).
     chance : float
-        Of one so large if they were alike; asymptotic.
+        Of one so large if they were alike; nearly so in small lots.
     dominance, low, high : float
         Cliff's delta: the chance that a fish of the second lot is larger than one of the first, less that it
         is smaller; -1…1, with an interval. It tells what matters: with many fish any difference has a small
@@ -109,7 +109,8 @@ def compare_sizes(
     first, second : float[n], float[m]
         Weights or lengths.
     first_weight, second_weight : float[n], float[m], optional
-        How far each fish counts, as its probability of being of the class.
+        How far each fish counts, as its probability of being of the class; where classes are doubtful that
+        mixes them, and lots look more alike than they are.
     level : float
         Of the interval, from the variances of each fish's place in the other lot [DeLong1988].
 
@@ -140,7 +141,7 @@ def compare_sizes(
     number = kish(wa) * kish(wb) / (kish(wa) + kish(wb))
     return SizeDifference(
         distance=distance,
-        chance=float(kstwobign.sf(distance * np.sqrt(number))),
+        chance=float(kstwo.sf(distance, max(round(number), 1))),
         dominance=delta,
         low=max(delta - reach, -1.0),
         high=min(delta + reach, 1.0),

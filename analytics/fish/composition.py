@@ -16,7 +16,7 @@ from analytics.fish.errors import ScoresError
 from analytics.fish.events import Tally
 from analytics.fish.fit import misfit
 from analytics.fish.history import doubted
-from analytics.fish.posterior import Draws, draw
+from analytics.fish.posterior import ENOUGH_DRAWS, Draws, draw
 from analytics.fish.proportions import LEVEL
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from analytics.fish.history import Unit
 
 REALISED = 600
-ENOUGH_DRAWS = 200.0
 # Beyond it the lot's scores are called unlike the history's.
 MISFIT = 0.01
 # Prior probabilities that verifications said to be of the lot's own day are not: assumed.

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # the middle moves a recall of .90 to between .80 and .95.
 SHIFT_SD = (0.0, 0.25, 0.5, 1.0, 2.0)
 SHIFT_WEIGHT = (0.1, 0.25, 0.3, 0.25, 0.1)
+# A curve's slope at even odds, 1 where the unit is right; not taken to be less.
+LEAST_STEEP = 0.25
 # After so many days a verification counts half [Ibrahim2000]: assumed.
 HALF_LIFE_D = 180.0
 STEPS = 40
@@ -233,9 +235,10 @@ def _explain(
     For a normal likelihood with slope g and information H around the centre and ``δ ~ N(0, V)``, marginally
     ``H' = (I + HV)⁻¹H``, ``g' = (I + HV)⁻¹g`` and the evidence is ``−½ log|I + HV| + ½ gᵀV(I + HV)⁻¹g``.
     """
-    variance = sd**2 * between_days(
-        (len(centre) - 1) if len(centre) == parameters(2) else (len(centre) - 1) // 2
-    )
+    classes = len(centre) - 1 if len(centre) == parameters(2) else (len(centre) - 1) // 2
+    # A day moves the unit's own scores; where its curve is steep that moves the truth by more.
+    steep = max((centre[classes - 1] + centre[classes]) * classes / (classes - 1), LEAST_STEEP)
+    variance = (sd * steep) ** 2 * between_days(classes)
     unit = np.eye(len(centre))
     precision = np.asarray(np.linalg.inv(prior.covariance), np.float64)
     linear = precision @ (prior.mean - centre)

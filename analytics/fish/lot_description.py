@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from analytics.fish.carrying import carry
 from analytics.fish.checking import more_checks
 from analytics.fish.composition import ENOUGH_DRAWS, FEW_CHECKS, MISFIT, Composition, compose
 from analytics.fish.confusion import confusion
@@ -88,14 +89,24 @@ class LotFish:
 
 
 class Described(NamedTuple):
-    """A description, and equally likely counts of fish by class, int32[G, K]."""
+    """A description, equally likely counts of fish by class, int32[G, K], and the composition behind both."""
 
     result: LotResult
     draws: NDArray[np.int32]
+    told: Composition
 
 
-def describe(lot: LotFish, past: Past, *, seed: int = 0) -> Described:
+def describe(lot: LotFish, past: Past, *, base: Described | None = None, seed: int = 0) -> Described:
     """Describe a lot.
+
+    Parameters
+    ----------
+    lot : LotFish
+    past : Past
+    base : Described, optional
+        The same lot some fish ago, with the same checks: its composition is carried on at a hundredth of the
+        time, each further fish being held to be of the shares so far.
+    seed : int
 
     Raises
     ------
@@ -124,11 +135,15 @@ def describe(lot: LotFish, past: Past, *, seed: int = 0) -> Described:
     """
     tally = add(lot.unchecked)
     own = lot.checks.summed() if len(lot.checks.true) else None
-    told = compose(tally, past.unit, checks=own, seed=seed)
+    if base is None:
+        told = compose(tally, past.unit, checks=own, seed=seed)
+    else:
+        told = carry(base.told, round(float(lot.said.sum())), seed=seed)
     counts = np.rint(told.draws * told.fish).astype(np.int32)
     fish = told.fish
     result = LotResult(
         fish=fish,
+        carried=0 if base is None else base.result.carried + fish - base.told.fish,
         checked=told.checked,
         history_fish=int(past.confusion.sum()),
         history_days=past.days,
@@ -137,7 +152,7 @@ def describe(lot: LotFish, past: Past, *, seed: int = 0) -> Described:
         shift_sd=told.shift_sd,
         fit=told.fit if np.isfinite(told.fit) else None,
         classes=tuple(_part(lot, told, counts, k) for k in range(len(lot.names))),
-        beside=_beside(lot, tally, past),
+        beside=_beside(lot, tally, past, base),
         wanted=tuple(Wanted(width=w, fish=int(more_checks(told, width=w).max())) for w in WIDTHS),
         misplaced=lot.misplaced,
         placed=lot.placed,
@@ -145,7 +160,7 @@ def describe(lot: LotFish, past: Past, *, seed: int = 0) -> Described:
         warnings=tuple(_warnings(told, past)),
     )
     every = np.linspace(0, len(counts) - 1, min(KEPT_DRAWS, len(counts))).astype(np.int64)
-    return Described(result, counts[every])
+    return Described(result, counts[every], told)
 
 
 def _part(lot: LotFish, told: Composition, counts: NDArray[np.int32], k: int) -> ClassPart:
@@ -172,8 +187,10 @@ def _part(lot: LotFish, told: Composition, counts: NDArray[np.int32], k: int) ->
     )
 
 
-def _beside(lot: LotFish, tally: Tally, past: Past) -> tuple[Beside, ...]:
+def _beside(lot: LotFish, tally: Tally, past: Past, base: Described | None) -> tuple[Beside, ...]:
     """Tell what the usual methods say of all fish of the lot."""
+    if base is not None:
+        return base.result.beside
     seen = past.confusion + confusion(lot.checks.true, lot.checks.said, len(lot.names))
     found = [("counts", plain(lot.said))]
     if (seen.sum(axis=1) > 0).all():

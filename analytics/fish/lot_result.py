@@ -138,6 +138,8 @@ class LotResult:
     ----------
     fish, checked : int
         Fish sorted, and those of them that were checked by hand.
+    carried : int
+        Of the fish, the last ones: so far only counted, and held to be of the shares before them.
     history_fish, history_days : int
         Fish of other lots that were checked, and on how many days: what the unit is known by.
     ess : float
@@ -154,6 +156,7 @@ class LotResult:
 
     fish: int
     checked: int
+    carried: int
     history_fish: int
     history_days: int
     method: str

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 TAIL = 5.0
 ROUGH = 300
 FINE = 700
+# Fewer effective draws call for a last, longer round.
+ENOUGH_DRAWS = 200.0
+MORE = 2400
 ROUNDS = 4
 # A round's weights are flattened until so large a part of its draws counts.
 KEPT = 0.2
@@ -138,6 +141,9 @@ def draw(
         draws, log_weight = _weigh(lot, theta, log_proposal, rng)
         if last:
             break
+    if draws.ess < ENOUGH_DRAWS:
+        theta, log_proposal = _around(theta, draws.weight, MORE, rng)
+        draws = max(draws, _weigh(lot, theta, log_proposal, rng)[0], key=lambda each: each.ess)
     return draws
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from analytics.fish.events import FloatArray
 
 POINTS = 60
+# Drifts nearer to 0 would divide 0 by 0.
+NO_DRIFT = 1e-4
 ROOT_TWO_PI = np.sqrt(2 * np.pi)
 
 
@@ -70,6 +72,32 @@ def two_sided_run_length(slack: float, limit: float, *, shift: float = 0.0) -> f
     up = cusum_run_length(slack, limit, shift=shift)
     down = cusum_run_length(slack, limit, shift=-shift)
     return 1 / (1 / up + 1 / down)
+
+
+def rough_two_sided_run_length(slack: float, limit: float, shift: FloatArray) -> FloatArray:
+    """Tell the same within 1 or 2 %, at once for many shifts and for any limit [Siegmund1985].
+
+    One-sided ``L = (e^(−2Δb) + 2Δb − 1)/(2Δ²)``, ``Δ = δ − k``, ``b = h + 1.166``.
+
+    Parameters
+    ----------
+    slack, limit : float
+    shift : float64[n]
+
+    Returns
+    -------
+    float64[n]
+
+    Examples
+    --------
+    >>> rough_two_sided_run_length(0.5, 5.0, np.array([0.0, 1.0])).round(1).tolist()
+    [469.1, 10.3]
+    """
+    beyond = limit + 1.166
+    drift = np.stack([shift - slack, -shift - slack])
+    drift = np.where(np.abs(drift) < NO_DRIFT, NO_DRIFT, drift)
+    length = (np.expm1(-2 * drift * beyond) + 2 * drift * beyond) / (2 * drift**2)
+    return np.asarray(1 / (1 / length).sum(axis=0))
 
 
 def ewma_run_length(smoothing: float, limit: float, *, shift: float = 0.0) -> float:

@@ -1,7 +1,10 @@
 """Weights and lengths by class, when nobody knows for sure of which class a fish is.
 
-Each fish belongs to each class by its posterior probability; counting it whole to the class it was called
-would mix the classes' sizes. Correct where, within a class, size has nothing to do with how sure the unit is.
+If size has, within a class, nothing to do with how sure the unit is, a fish's expected size is ``Σ_k
+p_k·m_k``: the classes' means are the least squares of sizes on probabilities, ``m = (PᵀP)⁻¹Pᵀw``, with
+standard errors that take variances as they are [MacKinnon1985]. Counting fish to the class they were called,
+or by their probabilities, would mix the classes' sizes. Quantiles are those of distribution functions made in
+the same way.
 """
 
 from __future__ import annotations
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 
     from analytics.fish.events import FloatArray
 
+# Fewer expected fish of a class tell nothing of its sizes.
+LEAST_FISH = 1.0
+# No fish's error is divided by less: one that stands alone for its class tells nothing of the class's spread.
+LEAST_FREE = 1e-6
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -36,7 +43,7 @@ class Sizes:
     fish : float64[K]
         Expected number of measured fish.
     effective_fish : float64[K]
-        What they are worth for the mean.
+        What they are worth for the mean: as many whose class is known.
     """
 
     mean: FloatArray
@@ -103,30 +110,44 @@ def sizes(
     size, share = size[there], share[there]
     order = np.argsort(size, kind="stable")
     size, share = size[order], share[order]
+    weight = _weights(share)
     fish = share.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = size @ share / fish
-        worth = fish**2 / (share**2).sum(axis=0)
-        away = share * (size[:, None] - mean)
-        # As a plain mean's, with one degree of freedom less than there are fish.
-        se = np.sqrt((away**2).sum(axis=0) / fish**2 * worth / np.maximum(worth - 1, 0.0))
+    mean = np.where(fish >= LEAST_FISH, size @ weight, np.nan)
+    se, worth = _errors(size - share @ np.nan_to_num(mean), share, weight)
     reach = normal_quantile(level) * se
-    found = np.stack([_quantiles(size, column, quantiles) for column in share.T])
     return Sizes(
         mean=mean,
         se=se,
         low=mean - reach,
         high=mean + reach,
-        quantiles=found,
+        quantiles=np.stack([_quantiles(size, column, quantiles) for column in weight.T]),
         fish=fish,
-        effective_fish=np.nan_to_num(worth),
+        effective_fish=worth,
     )
 
 
+def _weights(share: FloatArray) -> FloatArray:
+    """Tell what each fish counts for each class's mean: adding up to 1, some below 0; NaN for absent ones."""
+    there = share.sum(axis=0) >= LEAST_FISH
+    weight = np.full(share.shape, np.nan)
+    some = share[:, there]
+    if some.size:
+        weight[:, there] = some @ np.linalg.pinv(some.T @ some)
+    return weight
+
+
+def _errors(away: FloatArray, share: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Tell each mean's standard error, and as how many fish of a known class it counts."""
+    own = 1 - np.minimum((share * np.nan_to_num(weight)).sum(axis=1), 1 - LEAST_FREE)
+    se = np.sqrt((weight**2 * (away**2 / own)[:, None]).sum(axis=0))
+    worth = 1 / np.maximum((np.nan_to_num(weight) ** 2).sum(axis=0), np.finfo(float).tiny)
+    worth = np.where(np.nan_to_num(weight).any(axis=0), worth, 0.0)
+    return np.where(worth > 1 + LEAST_FREE, se, np.nan), worth
+
+
 def _quantiles(size: FloatArray, weight: FloatArray, wanted: Sequence[float]) -> FloatArray:
-    some = weight > 0
-    if not some.any():
+    if not len(size) or not np.isfinite(weight).all():
         return np.full(len(wanted), np.nan)
-    held = weight[some]
-    below = np.cumsum(held) - held / 2
-    return np.asarray(np.interp(np.asarray(wanted) * held.sum(), below, size[some]), np.float64)
+    some = weight != 0
+    below = np.maximum.accumulate(np.cumsum(weight[some]) - weight[some] / 2)
+    return np.asarray(np.interp(wanted, below, size[some]), np.float64)

@@ -15,10 +15,9 @@ from analytics.fish.unit_past import CheckedFish, Past, past_of
 from store.verified import Verified, verified_of_lot, verified_of_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
+    from analytics.fish.lot_description import Described
     from store.lot_descriptions import LotFacts
     from store.pool import AsyncConnection
 
@@ -41,12 +40,19 @@ class Known:
         What other lots of the unit tell.
     digest : bytes
         Of both.
+    base : Described | None
+        The lot's last whole composition by these.
     """
 
     key: tuple[object, ...]
     own: Verified
     past: Past
     digest: bytes
+    base: Described | None = None
+
+    def learn(self) -> Known:
+        """Give itself: all is learnt."""
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,7 @@ class Unlearnt:
     own: Verified
     others: Verified
     models: frozenset[int]
+    base: None = None
 
     def learn(self) -> Known:
         """Learn from them."""
@@ -92,24 +99,22 @@ class LotMemory:
     """Keeps what is known of the last lots."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[int, Known] = OrderedDict()
+        self._known: OrderedDict[int, Known | Unlearnt] = OrderedDict()
 
-    async def look_up(
-        self, conn: AsyncConnection, lot: LotFacts, models: frozenset[int]
-    ) -> Callable[[], Known]:
-        """Find what is known of a lot, or read it; the answer is to be called in a thread."""
+    async def look_up(self, conn: AsyncConnection, lot: LotFacts, models: frozenset[int]) -> Known | Unlearnt:
+        """Find what is known of a lot, or read what there is to learn from."""
         key = (lot.checks, models, frozenset(lot_days(lot)))
         known = self._known.get(lot.id)
-        if known is not None and known.key == key:
-            self._known.move_to_end(lot.id)
-            return lambda: known
-        own = await verified_of_lot(conn, lot.id)
-        others = await verified_of_unit(
-            conn, lot.device_id, product=lot.product, classes=tuple(lot.classes), except_lot=lot.id
-        )
-        return Unlearnt(key=key, lot=lot, own=own, others=others, models=models).learn
+        if known is None or known.key != key:
+            own = await verified_of_lot(conn, lot.id)
+            others = await verified_of_unit(
+                conn, lot.device_id, product=lot.product, classes=tuple(lot.classes), except_lot=lot.id
+            )
+            known = Unlearnt(key=key, lot=lot, own=own, others=others, models=models)
+        self.keep(lot.id, known)
+        return known
 
-    def keep(self, lot_id: int, known: Known) -> None:
+    def keep(self, lot_id: int, known: Known | Unlearnt) -> None:
         """Keep it for the next time."""
         self._known[lot_id] = known
         self._known.move_to_end(lot_id)

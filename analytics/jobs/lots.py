@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from dataclasses import dataclass, fields
+import time
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,18 +14,20 @@ import numpy as np
 
 from analytics.fish.events import Tally
 from analytics.fish.lot_description import MODEL_VERSION, LotFish, Sizes, describe
-from analytics.jobs.lot_memory import Known, fish_of
+from analytics.jobs.lot_memory import fish_of
 from store import lot_cells, lot_descriptions, lot_dues, unit_watches
 from store.batches import transaction
 from store.lot_counts import as_fish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from analytics.fish.events import FloatArray
+    from analytics.fish.lot_description import Described
     from analytics.jobs.desk import Desk
+    from analytics.jobs.lot_memory import Known, Unlearnt
     from store.lot_cells import Cells
     from store.lot_descriptions import LotFacts, NewDescription
     from store.lot_dues import DueLot
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 SLICES: Final = 8
 """Into so many jobs the units are dealt, so that several workers can describe lots at the same time."""
+BUDGET_S: Final = 0.12
+"""For how long a job composes: with all slices one after the other, no lot waits for two seconds."""
+_CARRIED: Final = b"carried "
 PUT_OFF: Final = timedelta(hours=1)
 CHECKED: Final = {"verification", "unit_verification"}
 
@@ -44,15 +50,30 @@ class _Input:
 
     lot: LotFacts
     cells: Cells
-    know: Callable[[], Known]
+    known: Known | Unlearnt
+
+    @property
+    def news(self) -> float:
+        """Tell how much of it is new, against what was composed last."""
+        base = self.known.base
+        return float("inf") if base is None else float(self.cells.fish.sum()) / base.told.fish - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
-    """What became of a lot: `new` is None where its inputs were those of its newest description."""
+    """What became of a lot.
+
+    Attributes
+    ----------
+    new : NewDescription | None
+        None where its inputs were those of its newest description, or there was no time.
+    whole : bool
+        Whether that is all that can be said now; else the lot stays due.
+    """
 
     known: Known | None = None
     new: NewDescription | None = None
+    whole: bool = True
     error: Exception | None = None
 
 
@@ -66,13 +87,21 @@ async def due_of_slice(conn: AsyncConnection, slice_: int) -> list[DueLot]:
     return [one for one in await lot_dues.list_due_lots(conn) if slice_of(one.device_id) == slice_]
 
 
-async def describe_lots(desk: Desk, slice_: int) -> list[int]:
+async def describe_lots(desk: Desk, slice_: int, *, budget_s: float = BUDGET_S) -> list[int]:
     """Describe all lots that are due of a slice of the units; the same inputs add nothing.
+
+    While fish come faster than lots can be composed, those that changed most are composed, and the others'
+    compositions are carried on.
+
+    Parameters
+    ----------
+    budget_s : float
+        For how long to compose; one lot at least is.
 
     Returns
     -------
     list[int]
-        Lots that have a new description.
+        Lots that are due still.
 
     Raises
     ------
@@ -82,21 +111,23 @@ async def describe_lots(desk: Desk, slice_: int) -> list[int]:
     async with transaction(desk.pool) as conn:
         due = await due_of_slice(conn, slice_)
         inputs, facts = await _read(desk, conn, due)
-    outcomes = await asyncio.to_thread(lambda: {one.lot.id: _outcome(one) for one in inputs})
+    outcomes = await asyncio.to_thread(_outcomes, inputs, budget_s)
     for lot_id, outcome in outcomes.items():
         if outcome.known is not None:
             desk.lots.keep(lot_id, outcome.known)
     failed = {lot_id: outcome.error for lot_id, outcome in outcomes.items() if outcome.error is not None}
+    later = {lot_id for lot_id, outcome in outcomes.items() if not outcome.whole}
     made = [outcome.new for outcome in outcomes.values() if outcome.new is not None]
+    done = {lot.id: lot.mark for lot in facts if lot.id not in failed and lot.id not in later}
     async with transaction(desk.pool) as conn:
         await lot_descriptions.add_descriptions(conn, made, model_version=MODEL_VERSION)
         await unit_watches.note_watches(conn, _watches(due))
-        await lot_dues.settle_lots(conn, {lot.id: lot.mark for lot in facts if lot.id not in failed})
+        news = await lot_dues.settle_lots(conn, done)
         await lot_dues.put_off_lots(conn, sorted(failed), desk.now() + PUT_OFF)
     for lot_id, error in failed.items():
         _log.error("lot %d cannot be described", lot_id, exc_info=error)
         raise error
-    return [one.lot_id for one in made]
+    return sorted({*later, *news})
 
 
 async def _read(
@@ -110,7 +141,8 @@ async def _read(
         cells = counted.get(lot.id)
         if cells is not None:
             models = frozenset(cells.model_id.tolist())
-            inputs.append(_Input(lot=lot, cells=cells, know=await desk.lots.look_up(conn, lot, models)))
+            known = await desk.lots.look_up(conn, lot, models)
+            inputs.append(_Input(lot=lot, cells=cells, known=known))
     return inputs, facts
 
 
@@ -122,27 +154,41 @@ def _watches(due: Sequence[DueLot]) -> dict[unit_watches.UnitKey, bool]:
     return units
 
 
-def _outcome(given: _Input) -> _Outcome:
+def _outcomes(inputs: Sequence[_Input], budget_s: float) -> dict[int, _Outcome]:
+    """Describe lots, those first that changed most; when the time is up, the others are carried on."""
+    end_s = time.monotonic() + budget_s
+    found: dict[int, _Outcome] = {}
+    for given in sorted(inputs, key=lambda one: -one.news):
+        found[given.lot.id] = _outcome(given, in_time=not found or time.monotonic() < end_s)
+    return found
+
+
+def _outcome(given: _Input, *, in_time: bool) -> _Outcome:
     """Describe one lot; one that cannot be does not keep the others waiting."""
     try:
-        known = given.know()
+        if not in_time and given.known.base is None:
+            return _Outcome(whole=False)
+        known = given.known.learn()
         digest = _digest(given, known)
-        new = None if digest == given.lot.digest else _describe(given, known, digest)
+        if digest == given.lot.digest:
+            return _Outcome(known=known)
+        base = None if in_time else known.base
+        made = describe(_fish(given, known), known.past, base=base, seed=given.lot.id)
+        if base is not None:
+            return _Outcome(known=known, new=_new(given, made, _CARRIED + digest), whole=False)
+        return _Outcome(known=replace(known, base=made), new=_new(given, made, digest))
     except Exception as error:  # noqa: BLE001 - told and raised once the others are stored
         return _Outcome(error=error)
-    return _Outcome(known=known, new=new)
 
 
-def _describe(given: _Input, known: Known, digest: bytes) -> NewDescription:
-    lot = given.lot
-    described = describe(_fish(given, known), known.past, seed=lot.id)
+def _new(given: _Input, made: Described, digest: bytes) -> NewDescription:
     return lot_descriptions.NewDescription(
-        lot_id=lot.id,
-        mark=lot.mark,
+        lot_id=given.lot.id,
+        mark=given.lot.mark,
         events=int(given.cells.fish.sum()),
         inputs_digest=digest,
-        body=described.result.as_body(),
-        draws=described.draws,
+        body=made.result.as_body(),
+        draws=made.draws,
     )
 
 

@@ -32,8 +32,10 @@ async def advise_crop(context: JobContext, lab: str, crop: str) -> None:
 
 
 async def describe_lots(context: JobContext, slice_: int) -> None:
-    """Describe the lots that are due of a slice of the sorting units."""
-    await lots.describe_lots(_desk(context), slice_)
+    """Describe the lots that are due of a slice of the sorting units, and again as long as some are."""
+    desk = _desk(context)
+    if await lots.describe_lots(desk, slice_):
+        await desk.ask("describe_lots", str(slice_), {"slice_": slice_})
 
 
 async def watch_unit(context: JobContext, device_id: int, product: str) -> None:

@@ -1,6 +1,6 @@
 """Weather that a lab brings itself: forecasts of the coming days, and past years."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Annotated, Final
 
 import msgspec
@@ -97,7 +97,7 @@ async def add_outlook(call: Call[SitePath, Nothing, OutlookNew]) -> Created[Outl
         lab=call.path.lab,
         site=call.path.site,
         source=call.body.source,
-        issued_at=call.body.issued_at,
+        issued_at=call.body.issued_at.astimezone(UTC),
         days=days,
     )
     site = await find_site(call.conn, call.path.lab, call.path.site)

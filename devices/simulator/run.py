@@ -42,6 +42,7 @@ from devices.errors import DeviceError
 from devices.simulator.device import VirtualDevice, parse_broker
 from devices.simulator.farm import FarmStation
 from devices.simulator.fish import EchoUnit, FishSorter
+from devices.simulator.market import day_of, opening_s
 from devices.simulator.protocol import Outbox, SimpleOutbox
 from devices.simulator.sorting_scores import Checking, Fault, FaultName
 from devices.simulator.sorting_unit import SortingUnit
@@ -203,8 +204,10 @@ def history_start(device: DeviceConfig, history_days: float, now: float) -> floa
 
 
 def lots_start(device: DeviceConfig, now: float) -> float:
-    """Return the instant at which the history of the device's lots begins, Unix seconds."""
-    return now if device.lots is None else now - device.lots.history_days * DAY_S
+    """Return the instant at which the history of the device's lots begins: with a whole day; Unix seconds."""
+    if device.lots is None:
+        return now
+    return opening_s(day_of(now - device.lots.history_days * DAY_S))
 
 
 def make_unit(device: DeviceConfig) -> SortingUnit | None:

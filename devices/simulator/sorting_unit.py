@@ -60,7 +60,7 @@ class SortingUnit:
     def messages(
         self, start_s: float, end_s: float, stored: dict[str, int] | None = None
     ) -> Iterator[Message]:
-        """Give all messages with ``start_s <= at < end_s``, without those up to the number `stored` by boot."""
+        """Give all messages with ``start_s <= at < end_s``, without those up to `stored`, by boot."""
         for day in range(day_of(start_s), day_of(max(start_s, end_s)) + 1):
             plan = _plan_day(self, day)
             first, last = np.searchsorted(plan.at_ms, [start_s * 1_000, end_s * 1_000]).tolist()

@@ -21,7 +21,9 @@ from devices.credentials import hash_password, new_token, token_digest
 from store.devices import add_device
 from store.fields import add_field
 from store.forecasts import add_forecast
+from store.frames import FrameSent
 from store.heartbeats import beat
+from store.lots import list_lots
 from store.observations import add_observation
 from store.plantings import add_planting
 from store.quarantine import Refusal, add_refusals
@@ -29,7 +31,12 @@ from store.recipes import add_recipe
 from store.requests import add_request
 from store.series import open_series
 from store.sites import add_site
+from store.sort_batch import add_items
+from store.sort_pages import page_of_lot
+from store.sort_rows import SortEvent
 from store.tokens import add_token
+from store.unit_charts import add_alarm, list_alarms
+from store.verifications import add_verification
 from tests.api.described import DESCRIPTION
 
 if TYPE_CHECKING:
@@ -52,7 +59,10 @@ class World:
     devices: dict[str, int] = field(default_factory=dict)
     token_ids: dict[str, int] = field(default_factory=dict)
     grown: dict[str, int] = field(default_factory=dict)
-    """Numbers of each lab's planting, observation, forecast and recipe, as ``shihoro planting``."""
+    """Numbers of each lab's planting, observation, forecast, recipe, lot, verification and alarm, as
+    ``shihoro planting``."""
+    frames: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each lab's image."""
 
 
 @dataclass
@@ -130,6 +140,7 @@ async def world(pool: AsyncConnectionPool) -> World:
             for role in ("staff", "team", "viewer"):
                 await _add_token(conn, world, role, lab, prefix)
             await _add_planting(conn, world, lab)
+            await _add_lot(conn, world, lab)
             await add_quarantined(conn, device.id, b"{}", "bad_shape")
             await add_request(conn, verb="replay", argument={}, lab=lab)
         await beat(conn, "gateway-1", 17, NOON, {"committed_total": 12, "link": {"in_flight": 3}})
@@ -166,6 +177,72 @@ async def _add_planting(conn: AsyncConnection, world: World, lab: str) -> None:
     numbers = (planting.id, seen.id, forecast.id, recipe.id)
     nouns = ("planting", "observation", "forecast", "recipe")
     world.grown |= {f"{lab} {noun}": number for noun, number in zip(nouns, numbers, strict=True)}
+
+
+async def _add_lot(conn: AsyncConnection, world: World, lab: str) -> None:
+    device_id = world.devices[f"{lab}-1"]
+    image = frame_of(device_id, f"image of {lab}".encode())
+    await add_items(conn, [*fish_of(device_id, 30), image])
+    (lot,) = await list_lots(conn, lab=lab)
+    (first,) = await page_of_lot(conn, lot.id, limit=1)
+    seen = await add_verification(
+        conn,
+        boot_id=first.boot_id,
+        seq=first.seq,
+        cls="roe",
+        method="cut",
+        selection_probability=0.1,
+        reason="random",
+    )
+    told = {"chart": "mistakes", "moved": "mistakes_up", "cls": "", "size": 0.3}
+    await add_alarm(conn, device_id, lot.product, told | {"since": NOON, "opened_at": NOON})
+    (alarm,) = await list_alarms(conn, device_id)
+    world.grown |= {f"{lab} lot": lot.id, f"{lab} verification": seen.id, f"{lab} alarm": alarm.id}
+    world.frames[lab] = image.sha256.hex()
+
+
+def fish_of(device_id: int, count: int, *, lot: str = "lot-1", first: int = 1) -> list[SortEvent]:
+    """Fish of a unit, half of them milt; weights and two bins are told of each."""
+    at = int(NOON.timestamp() * 1e6)
+    sure = (0.9, 0.08, 0.02)
+    return [
+        SortEvent(
+            device_id=device_id,
+            boot="b1",
+            seq=number,
+            at=at + number * 200_000,
+            received=at + number * 200_000,
+            lot=lot,
+            product="cod-sex",
+            species="cod",
+            classes=("milt", "roe", "other"),
+            cls=number % 2,
+            probabilities=sure if number % 2 == 0 else (sure[1], sure[0], sure[2]),
+            model="m1",
+            calibration="",
+            digest=number,
+            fish=number,
+            weight_g=3000.0 + number,
+            bin_commanded="a",
+            bin_confirmed="a",
+        )
+        for number in range(first, first + count)
+    ]
+
+
+def frame_of(device_id: int, data: bytes) -> FrameSent:
+    """An image; its bytes need not be one."""
+    at = int(NOON.timestamp() * 1e6)
+    return FrameSent(
+        device_id=device_id,
+        at=at,
+        received=at,
+        sha256=hashlib.sha256(data).digest(),
+        format="png",
+        header='{"dtype": "uint8", "shape": [4, 4]}',
+        data=data,
+        digest=1,
+    )
 
 
 async def _add_token(conn: Any, world: World, role: Any, lab: str | None, prefix: str = "") -> None:

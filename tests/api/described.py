@@ -22,6 +22,7 @@ MESSAGES = {"shihoro": 1, "sendai": 2}
 """Quarantined messages and requests by lab, in the order in which the world is made."""
 NAMES = {"lab", "device", "site", "station", "recipe_id", "expires_at"}
 """Of other things, and an end that has passed: left out of bodies that can do without."""
+GROWN = ("planting", "observation", "forecast", "recipe", "lot", "verification", "alarm")
 KNOWN = {"site": "farm", "field": "north", "body": render_recipe(recipes()["wheat"])}
 """What the world has, where the description's example names something else."""
 
@@ -40,7 +41,8 @@ def path_for(operation: Operation, world: World, lab: str) -> str:
         token=world.token_ids[f"{prefix}viewer"],
         field="north",
         crop="wheat",
-        **{noun: world.grown[f"{lab} {noun}"] for noun in ("planting", "observation", "forecast", "recipe")},
+        sha256=world.frames[lab],
+        **{noun: world.grown[f"{lab} {noun}"] for noun in GROWN},
     )
 
 

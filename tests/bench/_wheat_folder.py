@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from analytics.farm.ensemble import Record, fit_persistence
+from analytics.farm.ensemble import fit_persistence
 from analytics.farm.sun import daylength_h
 from analytics.farm.trials import Ground, Trials
 from analytics.series.climatology import fit_climatology
@@ -216,7 +216,7 @@ def _borrow(
                 break
             if not np.isfinite(tmin[site]).any() and np.isfinite(tmin[other]).any():
                 notes.append(
-                    f"site {names[site]} has no weather: took that of {names[other]}, {apart[site, other]:.0f} km away"
+                    f"site {names[site]} has no weather: {names[other]}'s, {apart[site, other]:.0f} km away"
                 )
             for mine, source in zip(filled, (tmin, tmax), strict=True):
                 common = np.isfinite(source[site]) & np.isfinite(source[other])

@@ -6,6 +6,8 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from deploy import demo_farm
 from deploy.demo import FARM, register
 from deploy.demo_farm import LAB, PAST_YEARS, lay_out, plant, remember_weather
@@ -18,7 +20,6 @@ from store.plantings import end_planting, list_plantings, remove_planting
 from store.sites import find_site
 
 if TYPE_CHECKING:
-    import pytest
     from psycopg_pool import AsyncConnectionPool
 
 TODAY = date(2026, 11, 23)
@@ -115,3 +116,26 @@ async def test_plantings_do_not_wait_for_readings_for_ever(
 async def test_no_forecast_is_no_planting(pool: AsyncConnectionPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_farm, "FORECAST_S", 0.3)
     assert await demo_farm.first_forecast(pool, [1]) is None
+
+
+def test_the_next_morning() -> None:
+    midnight = datetime(2027, 5, 1, tzinfo=demo_farm.ZONE)
+    assert demo_farm.morning_in_s(midnight) == 6 * 3600
+    assert demo_farm.morning_in_s(midnight + timedelta(hours=6)) == 24 * 3600
+    assert demo_farm.morning_in_s(midnight + timedelta(hours=30)) == 24 * 3600
+
+
+async def test_each_morning_the_season_goes_on(
+    pool: AsyncConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = iter([TODAY, TODAY + timedelta(days=200)])
+    monkeypatch.setattr(demo_farm, "today_at_farm", lambda: next(days))
+    monkeypatch.setattr(demo_farm, "morning_in_s", lambda _: 0.0)
+    async with pool.connection() as conn:
+        await register(conn)
+        await lay_out(conn)
+    with pytest.raises(RuntimeError):  # what a generator that is used up becomes
+        await demo_farm.go_on(pool)
+    async with pool.connection() as conn:
+        found = await list_plantings(conn, lab=LAB, ended=False, limit=500)
+    assert "potato" in {each.crop for each in found}

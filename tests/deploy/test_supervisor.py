@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from deploy.demo import DEVICES
 from deploy.embedded.ports import free_port, is_open
 from deploy.privilege import process_user
 from deploy.settings import CHECKOUT, load
-from deploy.supervisor import without_account
+from deploy.supervisor import Supervisor, without_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -272,3 +273,20 @@ def test_the_demo_sends_only_what_is_missing(installation: Installation) -> None
     for name in names:
         total = ledger(installation, name)
         assert total["committed"] == total["received"] > 0, (name, total)
+
+
+async def test_what_is_done_beside_tells_where_it_fails(tmp_path: Path) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(load({"CHIIKI_STATE_DIR": str(tmp_path)}), None, said.append)
+
+    async def fail() -> None:
+        raise ValueError("no such field")
+
+    async def last() -> None:
+        await asyncio.sleep(3600)
+
+    supervisor.beside(fail(), "demo.grow")
+    supervisor.beside(last(), "demo.last")
+    await asyncio.sleep(0.05)
+    await supervisor._stop()
+    assert said == ["demo.grow failed: no such field"]

@@ -43,8 +43,8 @@ def today() -> date:
 
 
 def latitude(day: date) -> float:
-    """Where days are long at this time of the year."""
-    return 50.0 if date(day.year, 3, 21) <= day <= date(day.year, 9, 22) else -50.0
+    """Where days were long in the months before."""
+    return 50.0 if date(day.year, 4, 10) <= day <= date(day.year, 10, 10) else -50.0
 
 
 @dataclass(frozen=True)

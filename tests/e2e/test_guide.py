@@ -41,8 +41,8 @@ COUNTING = """
 """
 
 
-def add(installation: Installation, name: str) -> str:
-    told = installation.told("device", "add", name, "--lab", "shihoro", "--kind", "farm-station")
+def add(installation: Installation, name: str, kind: str = "farm-station") -> str:
+    told = installation.told("device", "add", name, "--lab", "shihoro", "--kind", kind)
     return str(told["password"])
 
 
@@ -56,8 +56,16 @@ def stored(installation: Installation, name: str) -> list[float]:
     return [one["value"] for one in installation.get(path, installation.operator)["readings"]]
 
 
+def topic_of(message: Any) -> str:
+    """Name the last level of the topic on which the guide shows a message."""
+    sample = message[0] if isinstance(message, list) else message
+    return "readings" if "values" in sample else "verifications" if "event" in sample else "events"
+
+
 def count_readings(message: Any) -> int:
     samples = message if isinstance(message, list) else [message]
+    if topic_of(message) != "readings":
+        return len(samples)
     return sum(
         len(column) if isinstance(column, list) else 1
         for sample in samples
@@ -68,27 +76,29 @@ def count_readings(message: Any) -> int:
 @pytest.mark.parametrize("number", range(len(JSON)))
 def test_every_json_example_is_committed_as_shown(installation: Installation, number: int) -> None:
     name = f"guide-{number}"
-    publisher = Publisher(installation.mqtt_port, name, add_and_let_in(installation, name))
-    publisher.publish([JSON[number].encode()])
+    topic, expected = topic_of(json.loads(JSON[number])), count_readings(json.loads(JSON[number]))
+    kind = "farm-station" if topic == "readings" else "echo-unit"
+    publisher = Publisher(installation.mqtt_port, name, add_and_let_in(installation, name, kind))
+    publisher.publish([JSON[number].encode()], topic)
     publisher.close()
-    expected = count_readings(json.loads(JSON[number]))
 
     wait_for(lambda: ledger(installation, name)["received"], 5, "nothing was received")
     total = ledger(installation, name)
     assert (total["received"], total["committed"]) == (expected, expected)
 
 
-def add_and_let_in(installation: Installation, name: str) -> str:
+def add_and_let_in(installation: Installation, name: str, kind: str = "farm-station") -> str:
     """Add a device; the broker knows it within a second."""
-    password = add(installation, name)
+    password = add(installation, name, kind)
     time.sleep(1)
     return password
 
 
 def test_the_guide_has_examples_of_all_three_shapes() -> None:
-    messages = [json.loads(text) for text in JSON]
+    messages = [message for message in map(json.loads, JSON) if topic_of(message) == "readings"]
     shapes = {"list" if isinstance(m, list) else type(m["at"]).__name__ + "s" for m in messages}
     assert len(messages) == len(shapes) == 3
+    assert {topic_of(json.loads(text)) for text in JSON} == {"readings", "events", "verifications"}
 
 
 def test_every_status_shown_is_understood(installation: Installation) -> None:

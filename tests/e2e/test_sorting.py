@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from typing import TYPE_CHECKING
 
 import cbor2
@@ -56,6 +57,27 @@ SELECT count(*) AS fish, count(DISTINCT (boot_id, seq)) AS numbers, count(DISTIN
        sum(seq)::int8 AS total FROM sort_events
 """
 RUNNING = "SELECT sum(fish)::int8 AS fish, sum(weight_sum) AS weight FROM lot_cells"
+
+
+async def test_an_image_of_almost_a_megabyte_is_committed(system: System) -> None:
+    await system.register(["echo-9"], kind="echo-unit")
+    system.start_gateway()
+    pixels = np.random.default_rng(1).bytes(900 * 1100)
+    body = {
+        "at": START_MS,
+        "format": "zlib",
+        "dtype": "uint8",
+        "shape": [900, 1100],
+        "data": zlib.compress(pixels),
+    }
+    message = ("frames", cbor2.dumps(body))
+    await flood(system.broker.port, "echo-9", system.passwords["echo-9"], [message, message])
+    totals = await system.wait_received(2)
+    assert (totals["committed"], totals["duplicate"]) == (1, 1)
+    (stored,) = system.query(
+        "SELECT f.size_bytes, octet_length(b.data) AS n FROM frames f JOIN frame_bytes b USING (sha256)"
+    )
+    assert stored["size_bytes"] == stored["n"] > 900 * 1100
 
 
 async def test_every_fish_is_there_once_whenever_the_gateway_is_killed(system: System) -> None:

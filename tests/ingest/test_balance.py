@@ -14,6 +14,7 @@ from devices.kinds import load_kinds
 from ingest.backfill import Backfill, Piece
 from store.pool import open_pool
 from tests.ingest.desk import NOW_MS, Desk, sample
+from tests.ingest.fish import check, event, send
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,6 +32,25 @@ def make_body(chance: random.Random) -> object:
     }
     body = sample(NOW_MS - chance.randrange(40), **values) | {"boot": "b", "seq": chance.randrange(1, 200)}
     return chance.choice([body, body, [body, sample(0)], b"{", {"at": 5}])
+
+
+def make_fish(chance: random.Random) -> tuple[str, object]:
+    """A fish or a verification, often one that was sent before, at times with other contents."""
+    number = chance.randrange(1, 60)
+    one = event(number, weight_g=chance.choice([1, 1, 1, 2]), boot=chance.choice(["b", "b", "c"]))
+    bad = chance.choice([b"{", event(3, lot=None), 5])
+    messages = [("events", one), ("events", [one, bad if isinstance(bad, dict) else event(number + 1)])]
+    messages += [("verifications", check(100 + number, number)), ("events", bad)]
+    return chance.choice(messages)
+
+
+async def pour_fish(desk: Desk, chance: random.Random) -> int:
+    """Send a sorting unit's messages, some of them before it is registered."""
+    for _ in range(60):
+        kind, body = make_fish(chance)
+        hour = chance.choice([0, HOUR_MS])
+        await send(desk, kind, body, received_ms=NOW_MS + hour)
+    return 60
 
 
 async def pour(desk: Desk, chance: random.Random) -> int:
@@ -76,12 +96,13 @@ async def pools(database_url: str) -> AsyncIterator[list[AsyncConnectionPool]]:
 async def test_two_gateways_replays_and_an_import_at_once(desk: Desk, pools, caplog):
     one, other, files = map(Desk, pools)
     pouring = [pour(each, random.Random(number)) for number, each in enumerate((one, other, one))]
+    pouring += [pour_fish(each, random.Random(number)) for number, each in enumerate((one, other))]
     caplog.set_level("INFO")
     *sent, _, _, _, _ = await asyncio.gather(
         *pouring, replay_on(other, 6), replay_on(one, 6), take_file(files), _register_later(desk)
     )
     await replay_on(desk, 1)
-    await check(desk, sum(sent))
+    await check_account(desk, sum(sent))
     # Each deadlock costs a second in which nothing is committed.
     assert caplog.text.count("deadlock") <= 2
 
@@ -89,13 +110,18 @@ async def test_two_gateways_replays_and_an_import_at_once(desk: Desk, pools, cap
 async def _register_later(desk: Desk) -> None:
     await asyncio.sleep(0.2)
     await desk.register("south-1")
+    await desk.register("echo-1", kind="echo-unit")
 
 
-async def check(desk: Desk, sent: int) -> None:
+async def check_account(desk: Desk, sent: int) -> None:
     ledger = await desk.ledger()
     assert ledger["messages"] == sent + 3  # a file of forty readings stands for one message
-    (stored,) = await desk.rows("SELECT count(*) AS n FROM readings")
+    (stored,) = await desk.rows(
+        "SELECT (SELECT count(*) FROM readings) + (SELECT count(*) FROM sort_events)"
+        " + (SELECT count(*) FROM verifications) AS n"
+    )
     assert stored["n"] == ledger["committed"]
+    await check_fish(desk)
     kept: Counter[tuple[int, str]] = Counter()
     for row in await desk.quarantine(limit=10_000):
         name = "conflicting" if row.reason == "conflicting" else "quarantined"
@@ -109,3 +135,22 @@ async def check(desk: Desk, sent: int) -> None:
             assert row[name] == kept[row["device_id"], name], (row, name)
     assert ledger["duplicate"] > 0
     assert kept[0, "quarantined"] > 0
+
+
+ADDED_UP = """
+SELECT count(*) AS n, count(DISTINCT (boot_id, seq)) AS numbers, sum(weight_g)::float8 AS weight_g,
+       (SELECT sum(events)::int8 FROM sort_boots) AS booked,
+       (SELECT sum(events)::int8 FROM lot_progress) AS told,
+       (SELECT sum(fish)::int8 FROM unit_spans) AS spans,
+       (SELECT sum(fish)::int8 FROM lot_cells) AS cells,
+       (SELECT sum(weight_sum) FROM lot_cells) AS weight_sum
+FROM sort_events
+"""
+
+
+async def check_fish(desk: Desk) -> None:
+    """Each number once, and what is added up is what is there."""
+    (fish,) = await desk.rows(ADDED_UP)
+    assert fish["n"] > 30
+    assert {fish[name] for name in ("numbers", "booked", "told", "spans", "cells")} == {fish["n"]}
+    assert fish["weight_g"] == fish["weight_sum"]

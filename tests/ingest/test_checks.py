@@ -104,7 +104,7 @@ async def test_twice_is_once_and_another_is_kept_apart(unit: Desk):
     )
     totals = await unit.ledger()
     assert (totals["duplicate"], totals["conflicting"], totals["committed"]) == (1, 2, 5)
-    assert [row.rejected for row in await unit.quarantine()] == [[2], [0]]
+    assert sorted(row.rejected or [] for row in await unit.quarantine()) == [[0], [2]]
 
 
 BAD = [

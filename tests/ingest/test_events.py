@@ -259,7 +259,7 @@ async def test_running_statistics_are_those_of_the_events_themselves(unit: Desk)
         await recount_lot(conn, lot.id)
         (due,) = await list_due_lots(conn)
     again = await unit.rows("SELECT * FROM lot_cells ORDER BY class, cell")
-    assert len(running) == len(again) > 5
+    assert len(running) == len(again) == 5
     for mine, theirs in zip(running, again, strict=True):
         assert mine.pop("scores") == pytest.approx(theirs.pop("scores"))
         assert mine == theirs

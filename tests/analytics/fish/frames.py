@@ -1,4 +1,4 @@
-"""Frames of an echo unit as a simulation makes them: speckle in a body, log-compressed, and the faults of a unit."""
+"""Frames of an echo unit as a simulation makes them: speckle in a body, log-compressed, and faults."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_the_one_in_use_is_replaced_when_the_unit_changes() -> None:
 
 
 def test_chances_correct_for_checking_doubtful_fish_first() -> None:
-    """A unit is too sure where it is sure; with doubtful fish checked first this shows only by their weights."""
+    """Too sure where it is sure: with doubtful fish checked first this shows only by their weights."""
     p, true = fish(6, 40_000, 2.5)
     chance = np.where(p.max(axis=1) < 0.7, 0.2, 0.01)
     chosen = np.random.default_rng(7).random(len(p)) < chance
@@ -63,7 +63,7 @@ def test_chances_correct_for_checking_doubtful_fish_first() -> None:
 
 
 def test_whole_sessions_are_left_out() -> None:
-    """Two days whose fish need opposite biases: a day says nothing of the other, and no fit of both helps."""
+    """Each day needs biases of its own: a day says nothing of the others."""
     rng = np.random.default_rng(8)
     day = np.repeat(np.arange(10), 60)
     p, true = fish(9, 600, 1.0)

@@ -52,14 +52,14 @@ def test_the_same_seed_tells_the_same() -> None:
     assert np.array_equal(compose(tally(p), one, seed=5).draws, compose(tally(p), one, seed=5).draws)
 
 
-@pytest.mark.parametrize("checks", [0, 15])
-def test_intervals_hold_what_they_promise(checks: int) -> None:
+@pytest.mark.parametrize(("checks", "doubtful_first"), [(0, False), (15, False), (15, True)])
+def test_intervals_hold_what_they_promise(checks: int, doubtful_first: bool) -> None:
     rng = np.random.default_rng(3)
     inside = []
     for number in range(50):
         counts = rng.multinomial(80, rng.dirichlet(np.ones(2))).tolist()
         p, true = fish(counts, rng)
-        order = rng.permutation(80)
+        order = np.argsort(p.max(axis=1)) if doubtful_first else rng.permutation(80)
         hand, rest = order[:checks], order[checks:]
         told = compose(tally(p[rest]), unit(2, rng, 40), checks=checked(p[hand], true[hand]), seed=number)
         truth = np.array(counts) / 80
@@ -103,8 +103,8 @@ def test_misfit_does_not_mind_another_composition() -> None:
     rng = np.random.default_rng(7)
     past, true = fish([150, 150], rng)
     history = checked(past, true)
-    found = [misfit(tally(fish([110, 10], rng)[0]), history) for _ in range(200)]
-    assert np.mean(np.array(found) < 0.05) < 0.12
+    found = [misfit(tally(fish([110, 10], rng)[0]), history) for _ in range(80)]
+    assert np.mean(np.array(found) < 0.05) < 0.15
     assert np.isnan(misfit(tally(past), None))
 
 

@@ -274,3 +274,48 @@ def test_a_simple_device_says_when_its_queue_is_full() -> None:
     outbox.record(body(1))
     with pytest.raises(BufferFullError, match="wait for the broker"):
         outbox.record(body(2))
+
+
+def test_what_goes_by_another_topic_goes_with_its_like_and_images_alone() -> None:
+    outbox = Outbox("b1", batch=3)
+    outbox.connected(0.0)
+    for topic in ["readings", "events", "events", "events", "events", "frames", "frames", "verifications"]:
+        outbox.record({"at": 1}, topic)
+    messages = outbox.outgoing(0.0)
+    sizes = [
+        (message.topic, len(message.payload) if isinstance(message.payload, list) else 1)
+        for message in messages
+    ]
+    assert sizes == [
+        ("readings", 1),
+        ("events", 3),
+        ("events", 1),
+        ("frames", 1),
+        ("frames", 1),
+        ("verifications", 1),
+    ]
+    assert [seq for message in messages for _, seq in items(message)] == list(range(1, 9))
+
+
+def test_what_has_its_own_number_keeps_it() -> None:
+    outbox = Outbox("b1")
+    outbox.connected(0.0)
+    outbox.record({"boot": "day", "seq": 41, "at": 1}, "events")
+    outbox.record(body(1))
+    outbox.record({"boot": "day", "seq": 42, "at": 2}, "events")
+    sent = [item for message in outbox.outgoing(0.0) for item in items(message)]
+    assert sent == [("day", 41), ("b1", 1), ("day", 42)]
+    outbox.committed("day", 41, 1.0)
+    assert outbox.held == 2
+    outbox.committed("b1", 41, 1.0)
+    assert outbox.held == 1
+    outbox.committed("day", 42, 1.0)
+    assert outbox.held == 0
+
+
+def test_a_device_without_a_buffer_sends_by_other_topics_too() -> None:
+    outbox = SimpleOutbox()
+    outbox.connected(0.0)
+    outbox.record({"at": 1}, "events")
+    outbox.record(body(1))
+    assert [message.topic for message in outbox.outgoing(0.0)] == ["events", "readings"]

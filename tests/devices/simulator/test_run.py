@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import cbor2
 import msgspec
 import numpy as np
 import pytest
@@ -18,13 +19,24 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.simulator.feed import Columns
-from devices.simulator.run import Config, ConfigError, chunks, read_config, run
+from devices.simulator.market import day_of
+from devices.simulator.run import (
+    Config,
+    ConfigError,
+    DeviceConfig,
+    LotsConfig,
+    chunks,
+    make_unit,
+    read_config,
+    run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 PASSWORD = "a password of the test"
+FISH = {"events", "verifications", "frames"}
 
 
 class Reader:
@@ -33,6 +45,7 @@ class Reader:
     def __init__(self, port: int) -> None:
         self.samples: dict[str, list[dict[str, Any]]] = {}
         self.statuses: dict[str, list[dict[str, Any]]] = {}
+        self.fish: dict[str, list[dict[str, Any]]] = {}
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self.client.username_pw_set("chiiki-gateway", PASSWORD)
         self.client.on_message = self.take
@@ -42,7 +55,10 @@ class Reader:
 
     def take(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         device, _, name = message.topic.removeprefix("chiiki/v1/").partition("/up/")
-        payload = json.loads(message.payload)
+        payload = cbor2.loads(message.payload) if name == "frames" else json.loads(message.payload)
+        if name in FISH:
+            self.fish.setdefault(device, []).extend(payload if isinstance(payload, list) else [payload])
+            return
         kept = self.statuses if name == "status" else self.samples
         kept.setdefault(device, []).extend(payload if isinstance(payload, list) else [payload])
 
@@ -152,3 +168,43 @@ def test_columns_are_cut_into_sixties() -> None:
     assert [len(body["at"]) for body in bodies] == [60, 60, 10]  # type: ignore[arg-type]
     assert bodies[1]["values"] == {"air_temperature": [float(n) for n in range(60, 120)]}
     assert bodies[2]["at"][-1] == 129_000  # type: ignore[index]
+
+
+def test_fish_of_whole_days_come_once_and_in_order_over_mqtt(broker: Any, reader: Reader) -> None:
+    lots = {"history_days": 3, "stored": {}}
+    device = {"name": "echo-1", "password": PASSWORD, "role": "echo-unit", "seed": 3, "lots": lots}
+    config = msgspec.convert({"mqtt_url": broker.url, "devices": [device | {"history_days": 0}]}, Config)
+    unit = make_unit(config.devices[0])
+    assert unit is not None
+    now = time.time()
+    today = day_of(now)
+    whole = {unit.boot(day): unit.total(day) for day in range(today - 3, today) if unit.total(day)}
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(config, stop))
+    thread.start()
+
+    def seqs(boot: str) -> list[int]:
+        return [body["seq"] for body in reader.fish.get("echo-1", []) if body["boot"] == boot]
+
+    wait_for(lambda: all(len(set(seqs(boot))) == total for boot, total in whole.items()))
+    stop.set()
+    thread.join(20)
+    assert whole
+    for boot, total in whole.items():
+        assert list(dict.fromkeys(seqs(boot))) == list(range(1, total + 1))
+    assert all(body["at"] <= (time.time() + 1) * 1_000 for body in reader.fish["echo-1"])
+
+
+@pytest.mark.parametrize("wrong", [{"role": "farm-station"}, {"role": "echo-unit", "simple": True}])
+def test_lots_of_what_sorts_no_fish_are_refused(wrong: dict[str, Any]) -> None:
+    device = msgspec.convert({"name": "a", "password": "", "lots": {}, **wrong}, DeviceConfig)
+    with pytest.raises(ConfigError, match="a cannot have lots"):
+        make_unit(device)
+
+
+def test_a_fault_of_the_configuration_reaches_the_unit() -> None:
+    lots = msgspec.convert({"checking": "doubtful", "fault": {"name": "gain", "from_s": 5}}, LotsConfig)
+    unit = make_unit(DeviceConfig(name="a", password="", role="fish-sorter", lots=lots))
+    assert unit is not None
+    assert unit.fault is not None
+    assert (unit.checking, unit.fault.name, unit.fault.until_s) == ("doubtful", "gain", float("inf"))
