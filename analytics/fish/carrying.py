@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analytics.fish.composition import LEVEL
 from analytics.fish.errors import ScoresError
+from analytics.fish.proportions import LEVEL
 
 if TYPE_CHECKING:
     from analytics.fish.composition import Composition

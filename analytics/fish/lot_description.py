@@ -9,7 +9,7 @@ import numpy as np
 
 from analytics.fish.carrying import carry
 from analytics.fish.checking import more_checks
-from analytics.fish.composition import ENOUGH_DRAWS, FEW_CHECKS, MISFIT, Composition, compose
+from analytics.fish.composition import FEW_CHECKS, MISFIT, Composition, compose
 from analytics.fish.confusion import confusion
 from analytics.fish.counting import Estimate, emq, plain, rogan_gladen
 from analytics.fish.events import Tally, add
@@ -26,6 +26,7 @@ from analytics.fish.lot_result import (
     ShareInterval,
     Wanted,
 )
+from analytics.fish.posterior import ENOUGH_DRAWS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from analytics.fish.density_ratio import design
-from analytics.fish.prevalence import best, log_mixture, softmax
+from analytics.fish.prevalence import LEAST, best, softmax
 
 if TYPE_CHECKING:
     from analytics.fish.events import FloatArray
@@ -29,16 +29,19 @@ if TYPE_CHECKING:
 
 # Degrees of freedom of the proposals: tails heavier than the target's.
 TAIL = 5.0
-ROUGH = 300
-FINE = 700
+ROUGH = 200
+FINE = 400
+# Prevalences for each.
+EACH = 8
 # Fewer effective draws call for a last, longer round.
 ENOUGH_DRAWS = 200.0
-MORE = 2400
+MORE = 1000
 ROUNDS = 4
 # A round's weights are flattened until so large a part of its draws counts.
 KEPT = 0.2
-NEWTON_STEPS = 3
-PSEUDO = 0.02
+NEWTON_STEPS = 12
+# Prevalences are proposed around a point so near the best, in log-ratios.
+NEAR = 0.1
 WIDENED = 1.2
 # So good a first round needs no second kind of proposal.
 GOOD = 0.3
@@ -76,6 +79,7 @@ class _Lot:
         self.x, self.fish, self.true = design(scores), fish, true
         self.cells, self.classes, self.size = self.x.shape
         self.known = true.sum(axis=0) + 1.0
+        self.checked = bool(true.any())
         self.all = fish + true.sum(axis=1)
         self.cases = [_Normal(case) for case in unit.cases]
         self.log_weight = np.log(np.array([case.weight for case in unit.cases]) + 1e-300)
@@ -84,8 +88,7 @@ class _Lot:
         )
         ratio = self.ratios(np.asarray(middle)[None])[1]
         start = np.zeros((1, self.classes - 1))
-        self.start = best(ratio, fish, self.known, start, 30).at
-        self.free_start = best(ratio, self.all, np.full(self.classes, PSEUDO), start, 30).at
+        self.start = best(ratio, self.all, np.ones(self.classes), start, 30).at
 
     def ratios(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         eta = (theta @ self.x.reshape(-1, self.size).T).reshape(len(theta), self.cells, self.classes)
@@ -130,6 +133,8 @@ def draw(
     rng : numpy.random.Generator
     """
     lot = _Lot(scores, fish, true, unit)
+    if not lot.checked:
+        return _first(lot, unit, FINE, rng)[0]
     draws, log_weight, theta = _first(lot, unit, ROUGH, rng)
     if draws.ess > GOOD * ROUGH:
         return _first(lot, unit, FINE, rng)[0]
@@ -187,30 +192,61 @@ def _t(count: int, size: int, rng: np.random.Generator) -> tuple[FloatArray, Flo
 def _weigh(
     lot: _Lot, theta: FloatArray, log_proposal: FloatArray, rng: np.random.Generator
 ) -> tuple[Draws, FloatArray]:
-    """Draw a prevalence for each parameter and weigh the pair."""
-    count = len(theta)
+    """Weigh parameters, and draw one prevalence for each."""
     eta, ratio = lot.ratios(theta)
-    fit = best(ratio, lot.fish, lot.known, np.repeat(lot.start, count, 0), NEWTON_STEPS)
-    root = np.linalg.cholesky(np.linalg.inv(fit.information))
-    deviate, log_density = _t(count, lot.classes - 1, rng)
-    prevalence = softmax(fit.at + (root @ deviate[:, :, None])[:, :, 0])
-    log_density = log_density - np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
-    free = best(
-        ratio, lot.all, np.full(lot.classes, PSEUDO), np.repeat(lot.free_start, count, 0), NEWTON_STEPS
-    )
-    value = log_mixture(ratio, lot.fish, prevalence)
-    ceiling = np.maximum(free.value, log_mixture(ratio, lot.all, prevalence))
-    checks = eta.reshape(count, -1) @ lot.true.T.ravel() if lot.true.any() else 0.0
+    at, log_density = _propose(lot, ratio, rng)
+    prevalence = softmax(at)
+    log_prevalence = np.log(np.maximum(prevalence, LEAST))
+    mixed = np.log(np.maximum(prevalence @ ratio, LEAST))
+    # The uniform prior's density in log-ratios is the product of the prevalences.
+    by_scores = mixed @ lot.all + log_prevalence.sum(axis=2) - log_density
+    by_checks = by_scores
+    if lot.checked:
+        named = eta.reshape(len(theta), -1) @ lot.true.T.ravel()
+        by_checks = by_scores + log_prevalence @ lot.true.sum(axis=0) - mixed @ lot.true.sum(axis=1)
+        by_checks = by_checks + named[:, None]
     cases = lot.log_prior(theta)
     prior = logsumexp(cases, axis=0)
-    # `known` holds the checked fish and one more a class: the uniform prior's density in log-ratios.
-    log_weight = value + checks - ceiling + np.log(np.maximum(prevalence, 1e-300)) @ lot.known
-    log_weight = log_weight + prior - log_proposal - log_density
+    log_weight = logsumexp(by_checks, axis=1) - logsumexp(by_scores, axis=1) + prior - log_proposal
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
-    case = np.exp(cases - prior) @ weight
-    ess = float(1.0 / (weight**2).sum())
-    return Draws(prevalence=prevalence, ratio=ratio, weight=weight, case=case, ess=ess), log_weight
+    # The largest of log-probability and Gumbel noise is a draw by those probabilities.
+    picked = (by_checks + rng.gumbel(size=by_checks.shape)).argmax(axis=1)
+    return Draws(
+        prevalence=prevalence[np.arange(len(theta)), picked],
+        ratio=ratio,
+        weight=weight,
+        case=np.exp(cases - prior) @ weight,
+        ess=float(1.0 / (weight**2).sum()),
+    ), log_weight
+
+
+def _propose(lot: _Lot, ratio: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Draw prevalences around the best ones given scores, and around those given checks too.
+
+    Returns
+    -------
+    at : float64[M, J, K - 1]
+    log_density : float64[M, J]
+    """
+    count, size = len(ratio), lot.classes - 1
+    start = np.repeat(lot.start, count, 0)
+    fits = [best(ratio, lot.all, np.ones(lot.classes), start, NEWTON_STEPS, close=NEAR)]
+    if lot.checked:
+        fits.append(best(ratio, lot.fish, lot.known, fits[0].at, NEWTON_STEPS, close=NEAR))
+    roots = [np.linalg.cholesky(fit.information) for fit in fits]
+    drawn = []
+    for fit, root in zip(fits, roots, strict=True):
+        deviate = _t(count * EACH // len(fits), size, rng)[0].reshape(count, -1, size)
+        away = np.linalg.solve(root.transpose(0, 2, 1), deviate.transpose(0, 2, 1))
+        drawn.append(fit.at[:, None] + away.transpose(0, 2, 1))
+    at = np.concatenate(drawn, axis=1)
+    logs = []
+    for fit, root in zip(fits, roots, strict=True):
+        distance = (((at - fit.at[:, None]) @ root) ** 2).sum(axis=2)
+        log_root = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+        logs.append(log_root[:, None] - (TAIL + size) / 2 * np.log1p(distance / TAIL))
+    return at, np.asarray(logsumexp(logs, axis=0))
 
 
 def _flattening(log_weight: FloatArray) -> float:

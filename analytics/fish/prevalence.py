@@ -74,7 +74,15 @@ def log_mixture(ratio: FloatArray, fish: FloatArray, prevalence: FloatArray) -> 
     return np.asarray(np.log(np.maximum(mixed, LEAST)) @ fish)
 
 
-def best(ratio: FloatArray, fish: FloatArray, pseudo: FloatArray, start: FloatArray, steps: int) -> Fit:
+def best(
+    ratio: FloatArray,
+    fish: FloatArray,
+    pseudo: FloatArray,
+    start: FloatArray,
+    steps: int,
+    *,
+    close: float = CLOSE,
+) -> Fit:
     """Find the best prevalences.
 
     Parameters
@@ -86,6 +94,8 @@ def best(ratio: FloatArray, fish: FloatArray, pseudo: FloatArray, start: FloatAr
         Fish known to be of each class, beside those counted.
     start : float64[M, K - 1]
     steps : int
+    close : float
+        A shorter step ends it.
 
     Examples
     --------
@@ -94,18 +104,23 @@ def best(ratio: FloatArray, fish: FloatArray, pseudo: FloatArray, start: FloatAr
     >>> softmax(fit.at).round(4).tolist()  # (0.75 - 0.1) / (0.9 - 0.1)
     [[0.8125, 0.1875]]
     """
-    at, safe, reached = start, start, np.full(len(start), -np.inf)
-    for _ in range(steps):
-        now, at = _rise(ratio, fish, pseudo, at, (safe, reached))
-        reached = now.goal
-        gradient, information, safe = _slopes(now, fish, pseudo)
-        step = np.linalg.solve(information, gradient[:, :, None])[:, :, 0]
+    at, active = start.copy(), np.arange(len(start))
+    safe, reached = start, np.full(len(start), -np.inf)
+    information, value = np.empty((*start.shape, start.shape[1])), np.empty(len(start))
+    for left in range(steps, -1, -1):
+        here = ratio if len(active) == len(ratio) else ratio[active]
+        now, risen = _rise(here, fish, pseudo, at[active], (safe, reached))
+        gradient, curvature, safe = _slopes(now, fish, pseudo)
+        at[active], information[active], value[active] = risen, curvature, now.value
+        step = np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
         longest = np.abs(step).max(axis=1, keepdims=True)
-        if longest.max() < CLOSE:
-            return Fit(at=at, information=information, value=now.value)
-        at = at + step * np.minimum(1.0, LONGEST_STEP / np.maximum(longest, LEAST))
-    now, at = _rise(ratio, fish, pseudo, at, (safe, reached))
-    return Fit(at=at, information=_slopes(now, fish, pseudo)[1], value=now.value)
+        going = longest[:, 0] >= close
+        if not left or not going.any():
+            break
+        step *= np.minimum(1.0, LONGEST_STEP / np.maximum(longest, LEAST))
+        active, safe, reached = active[going], safe[going], now.goal[going]
+        at[active] += step[going]
+    return Fit(at=at, information=information, value=value)
 
 
 class _State(NamedTuple):

@@ -156,7 +156,7 @@ def _commonest_reason(checked: Verified, order: WholeArray) -> str:
 
 
 def _alike(checked: Verified, order: WholeArray, reason: str) -> WholeArray:
-    return order[np.array([checked.reason[place] == reason for place in order], bool)]
+    return np.asarray(order[np.array([checked.reason[place] == reason for place in order], bool)])
 
 
 def _later(checked: Verified, order: WholeArray, row: ChartRow) -> WholeArray:
@@ -166,7 +166,7 @@ def _later(checked: Verified, order: WholeArray, row: ChartRow) -> WholeArray:
     keys = zip(
         checked.at[order].tolist(), checked.boot_id[order].tolist(), checked.seq[order].tolist(), strict=True
     )
-    return order[np.array([key > upto for key in keys], bool)]
+    return np.asarray(order[np.array([key > upto for key in keys], bool)])
 
 
 def _seen(row: ChartRow, checked: Verified, order: WholeArray) -> ChartRow:

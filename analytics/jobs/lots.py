@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SLICES: Final = 8
 """Into so many jobs the units are dealt, so that several workers can describe lots at the same time."""
-BUDGET_S: Final = 0.12
+BUDGET_S: Final = 0.05
 """For how long a job composes: with all slices one after the other, no lot waits for two seconds."""
 _CARRIED: Final = b"carried "
 PUT_OFF: Final = timedelta(hours=1)

@@ -26,6 +26,8 @@ from store.sort_columns import EventColumns, read_lot
 routes = Routes("lots")
 
 GRAMS = 1000.0
+SURE_ENOUGH = 0.1
+"""A class whose mean weight has a larger relative error is taken to weigh what all measured fish do."""
 Yen = Annotated[float, Meta(examples=[412_000.0])]
 ByClass = Annotated[
     str,
@@ -54,8 +56,8 @@ class ClassValue(msgspec.Struct, frozen=True, kw_only=True):
     price_yen_per_kg: YenPerKg | None
     weight_g: Annotated[float | None, Meta(description="Mean weight of a fish.", examples=[3012.0])]
     weight_from: Annotated[
-        Literal["measured", "given", "other classes", "none"],
-        Meta(description="`other classes`: the mean of all measured fish, since none of these was."),
+        Literal["measured", "given", "all fish", "none"],
+        Meta(description="`all fish`: the mean of all measured fish, since too few are of this class."),
     ]
     yen: Yen | None
 
@@ -197,7 +199,7 @@ def _value(  # noqa: PLR0917
     )
 
 
-Weight = tuple[float | None, float, Literal["measured", "given", "other classes", "none"]]
+Weight = tuple[float | None, float, Literal["measured", "given", "all fish", "none"]]
 
 
 def _weights(lot: Lot, found: Description, fish: EventColumns, given: dict[str, float]) -> list[Weight]:
@@ -208,10 +210,10 @@ def _weights(lot: Lot, found: Description, fish: EventColumns, given: dict[str, 
     for k, name in enumerate(lot.classes):
         if name in given:
             made.append((given[name], 0.0, "given"))
-        elif told.fish[k] >= 1 and np.isfinite(told.mean[k]):
-            made.append((float(told.mean[k]), float(np.nan_to_num(told.se[k])), "measured"))
+        elif told.se[k] <= SURE_ENOUGH * told.mean[k]:
+            made.append((float(told.mean[k]), float(told.se[k]), "measured"))
         elif len(weighed):
-            made.append((float(weighed.mean()), float(weighed.std()), "other classes"))
+            made.append((float(weighed.mean()), float(weighed.std()), "all fish"))
         else:
             made.append((None, 0.0, "none"))
     return made

@@ -10,6 +10,7 @@ from analytics.farm.recipes.model import Text
 from analytics.fish.lot_result import LotResult
 from api.auth import Role
 from api.cursors import cut, question, read_cursor
+from api.instants import EARLIEST, LATEST
 from api.lot_words import labels
 from api.operations import Call, Routes
 from api.problems import FieldError, Problem
@@ -199,11 +200,21 @@ async def change_one_lot(call: Call[LotPath, Nothing, LotChange]) -> LotView:
         for name, value in msgspec.structs.asdict(call.body).items()
         if not isinstance(value, UnsetType)
     }
+    _check(lot, fields)
+    return await _shown(call, await change_lot(call.conn, dataclasses.replace(lot, **fields)))
+
+
+def _check(lot: Lot, fields: dict[str, Any]) -> None:
     for name in fields.get("prices", ()):
         if name not in lot.classes:
-            detail = f"the lot has no class {name!r}: one of {', '.join(lot.classes)}"
-            raise Problem("invalid-body", f"prices: {detail}.", errors=[FieldError("prices", detail)])
-    return await _shown(call, await change_lot(call.conn, dataclasses.replace(lot, **fields)))
+            raise _invalid("prices", f"the lot has no class {name!r}: one of {', '.join(lot.classes)}")
+    landed_at = fields.get("landed_at")
+    if landed_at is not None and not EARLIEST <= landed_at <= LATEST:
+        raise _invalid("landed_at", f"must lie between {EARLIEST.year} and {LATEST.year}")
+
+
+def _invalid(field: str, detail: str) -> Problem:
+    return Problem("invalid-body", f"{field}: {detail}.", errors=[FieldError(field, detail)])
 
 
 @routes.post("/lots/{lot}/close", least=Role.TEAM, ja="ロットを締める")

@@ -12,6 +12,7 @@ from msgspec import Meta
 from analytics.farm.recipes.model import Text
 from analytics.fish.sampling import choose
 from api.auth import Role
+from api.instants import EARLIEST
 from api.lot_words import NOT_YET, advice
 from api.operations import PREFIX, Call, Created, Routes
 from api.problems import FieldError, Problem, invalid_parameter
@@ -172,8 +173,8 @@ async def note_verification(call: Call[LotPath, Nothing, VerificationNew]) -> Cr
     lot = await get_lot(call.conn, call.path.lot, call.principal.lab)
     if body.true not in lot.classes:
         raise _invalid("true", f"the lot has no class {body.true!r}: one of {', '.join(lot.classes)}")
-    if body.at is not None and body.at > datetime.now(UTC) + AHEAD:
-        raise _invalid("at", "lies in the future")
+    if body.at is not None and not EARLIEST <= body.at <= datetime.now(UTC) + AHEAD:
+        raise _invalid("at", f"must lie between {EARLIEST.year} and now")
     event = await _event(call, lot)
     chance, reason = await _chance(call, event)
     added = await add_verification(

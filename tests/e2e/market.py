@@ -104,17 +104,12 @@ class Market:
 
     def lots(self, device: str) -> dict[str, dict[str, Any]]:
         """A unit's lots by their codes."""
-        rows = self.system.query(
-            "SELECT l.id, l.code FROM lots l JOIN devices d ON d.id = l.device_id WHERE d.name = %s", device
-        )
-        return {row["code"]: row for row in rows}
+        items = self.get(f"lots?device={device}&limit=1000")["items"]
+        return {lot["code"]: lot for lot in items}
 
     def composition(self, lot: int) -> dict[str, Any]:
         """What the API says that a lot holds."""
-        rows = self.system.query(
-            "SELECT body FROM lot_descriptions WHERE lot_id = %s ORDER BY hour DESC LIMIT 1", lot
-        )
-        told: dict[str, Any] = rows[0]["body"]
+        told: dict[str, Any] = self.get(f"lots/{lot}/composition")["composition"]
         return told
 
     def events(self) -> dict[tuple[str, str], tuple[int, int]]:

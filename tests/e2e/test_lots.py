@@ -123,8 +123,8 @@ async def test_fifty_lots_of_known_truth(market: Market, capsys: Any) -> None:
             f"\n    broker killed after {before} of {total} fish, a worker while it described;"
             f" all of {len(fish)} lots stored after {arrived_s:.1f} s, described after"
             f" {time.monotonic() - began_s:.1f} s; {sum(kept)} of {len(kept)} intervals hold the truth"
-            f" ({coverage:.3f}; so few or fewer with probability {chance:.2f} if they held 95 %);"
-            f" and are {100 * float(np.mean(widths)):.0f} points wide; {totals['duplicate']} came twice"
+            f" ({coverage:.3f}; so few or fewer with probability {chance:.2f} if they held 95 %),"
+            f" {100 * float(np.mean(widths)):.0f} points wide on average; {totals['duplicate']} came twice"
         )
     assert coverage >= LEAST
 
@@ -148,15 +148,16 @@ async def test_a_check_by_hand_narrows_the_interval(market: Market) -> None:
     number = market.lots(unit.name)[lot.code]["id"]
     before = market.composition(number)
 
-    asked = market.get(f"units/{unit.name}/check-next?lot={number}&fish=15")["items"]
-    assert len(asked) == 15
+    asked = market.get(f"units/{unit.name}/check-next?lot={number}&count=15")["fish"]
+    assert len(asked) >= 15
     for one in asked:
-        body = {"event": {"boot": one["boot"], "seq": one["seq"]}, "method": "cut", "operator": "佐藤"}
-        truth = unit.sorting.trade.classes[lot.true[one["fish"] - 1]]
-        market.post(f"lots/{number}/verifications", {**body, "class": truth})
+        true = unit.sorting.trade.classes[lot.true[one["fish"] - 1]]
+        found = {"fish": one["fish"], "true": true, "method": "cut", "operator": "佐藤"}
+        noted = market.post(f"lots/{number}/verifications", found)
+        assert noted["selection_probability"] == one["selection_probability"], "the chance is known"
     market.wait_described()
     after = market.composition(number)
-    assert (before["checked"], after["checked"]) == (0, 15)
+    assert (before["checked"], after["checked"]) == (0, len(asked))
     for name in ("milt", "roe"):
         assert width(after, name) < width(before, name)
     assert all(held(after, lot.counts))

@@ -147,7 +147,7 @@ def test_a_real_classifier_does_not_alarm_at_another_mixture(name: str, checked:
 
 
 def test_checks_correct_probabilities_that_are_off() -> None:
-    """Real scores drawn anew, not even calibrated, with few or no checked fish in the start period."""
+    """A unit too sure of roe: other mixtures move the uncorrected statistic, less so with checked fish."""
     rng = np.random.default_rng(8)
 
     def off(n: int, milt: float) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,11 +24,13 @@ CLASSES = ("milt", "roe", "other")
 SHARES = np.array([0.45, 0.45, 0.1])
 
 
-def sense(true: np.ndarray, rng: np.random.Generator, *, sharpness: float = 2.5) -> np.ndarray:
-    """What a classifier says of fish: float64[n, K], calibrated for equal shares."""
+def sense(
+    true: np.ndarray, rng: np.random.Generator, *, sharpness: float = 2.5, boast: float = 1.0
+) -> np.ndarray:
+    """What a classifier says of fish: float64[n, K], calibrated for equal shares if it does not boast."""
     z = rng.normal(0, 1, (len(true), len(CLASSES)))
     z[np.arange(len(true)), true] += sharpness
-    p = np.exp(sharpness * z)
+    p = np.exp(boast * sharpness * z)
     return p / p.sum(axis=1, keepdims=True)
 
 
@@ -68,11 +69,12 @@ class Market:
         every_s: float = 0.2,
         shares: np.ndarray = SHARES,
         sharpness: float = 2.5,
+        boast: float = 1.0,
         model: str = "m1",
     ) -> list[SortEvent]:
         """Fish of a lot, one after the other; their truth is kept in `true`."""
         true = self.rng.choice(len(shares), fish, p=shares)
-        probabilities = sense(true, self.rng, sharpness=sharpness)
+        probabilities = sense(true, self.rng, sharpness=sharpness, boast=boast)
         begin = (time.time() - fish * every_s if first_at is None else first_at) * 1e6
         made = []
         for n in range(fish):
@@ -136,8 +138,3 @@ class Market:
         """What the lot really holds."""
         true = np.array([cls for (name, _), cls in self.true.items() if name == lot])
         return np.bincount(true, minlength=len(CLASSES)) / len(true)
-
-
-def at(text: str) -> float:
-    """Seconds since 1970 of a time of a day."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()

@@ -93,7 +93,6 @@ async def test_checks_narrow_and_a_late_one_computes_again(market: Market) -> No
     past = await market.sort(UNIT, "past", 400, first_at=time.time() - 5 * 86400)
     lot_id = await market.sort(UNIT, "l1", 300)
     await describe(desk, number)
-    alone = intervals(await described(market, lot_id))
     await market.check("past", 100)
     assert await describe(desk, number) == [past, lot_id]
     by_history = await described(market, lot_id)
@@ -103,8 +102,7 @@ async def test_checks_narrow_and_a_late_one_computes_again(market: Market) -> No
     assert await describe(desk, number) == [lot_id]  # nobody waits for the old one any more
     both = await described(market, lot_id)
     assert (both.body["checked"], both.body["warnings"]) == (40, [])
-    widths = [np.ptp(one, axis=1).sum() for one in (alone, intervals(by_history), intervals(both))]
-    assert widths[0] > widths[1] > widths[2]
+    assert np.ptp(intervals(by_history), axis=1).sum() > np.ptp(intervals(both), axis=1).sum()
     # Another worker, which remembers nothing, says the same.
     async with market.pool.connection() as conn:
         await close_lot(conn, lot_id)
