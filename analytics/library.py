@@ -6,17 +6,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analytics.farm.crops import parse_crop
 from analytics.farm.errors import CropError, RecipeError
+from analytics.farm.phenology.crop import parse_crop
 from analytics.farm.recipes.parse import parse_recipe
 from analytics.farm.risks.tables import parse_risk_tables
 
 if TYPE_CHECKING:
-    from analytics.farm.crops import Crop
+    from analytics.farm.phenology.crop import Crop
     from analytics.farm.recipes.model import Recipe
     from analytics.farm.risks.tables import RiskTables
 
-CROPS = Path(__file__).with_name("farm") / "crops"
+CROPS = Path(__file__).with_name("farm") / "phenology" / "crops"
 RECIPES = Path(__file__).with_name("farm") / "recipes" / "files"
 RISKS = Path(__file__).with_name("farm") / "risks"
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from analytics.farm.phenology import simulate
-from analytics.farm.season import SEASON_DAYS, Planting, daylengths
+from analytics.farm.forecast.season import SEASON_DAYS, Planting, daylengths
+from analytics.farm.phenology.simulation import simulate
 from analytics.library import crop as find_crop
 from deploy.demo import FARM, LATITUDE
 from devices.simulator.weather import daily_extremes

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analytics.fish.density_ratio import Gaussian, before_any_check, between_days, design, parameters
+from analytics.fish.density_ratio import Gaussian, before_any_check, between_days, design
 from analytics.fish.errors import ScoresError
 from analytics.fish.prevalence import best, softmax
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # the middle moves a recall of .90 to between .80 and .95.
 SHIFT_SD = (0.0, 0.25, 0.5, 1.0, 2.0)
 SHIFT_WEIGHT = (0.1, 0.25, 0.3, 0.25, 0.1)
-# A curve's slope at even odds, 1 where the unit is right; not taken to be less.
+# Root of a curve's mean squared slope, 1 where the unit is right; not taken to be less.
 LEAST_STEEP = 0.25
 # After so many days a verification counts half [Ibrahim2000]: assumed.
 HALF_LIFE_D = 180.0
@@ -133,6 +133,7 @@ def learn(sessions: Sequence[Session], classes: int) -> Unit:
     prior = before_any_check(classes)
     parts = [_Part(session, design(session.checks.scores)) for session in sessions]
     centre = _centre(parts, prior)
+    steep, days = _steepness(centre, parts, classes), between_days(classes)
     quadratics = [part.around(centre)[1] for part in parts]
     same = [q for q, s in zip(quadratics, sessions, strict=True) if s.same_day]
     other = [q for q, s in zip(quadratics, sessions, strict=True) if not s.same_day]
@@ -140,7 +141,7 @@ def learn(sessions: Sequence[Session], classes: int) -> Unit:
         (np.log(weight) + log_evidence, Case(weight=0.0, shift_sd=sd, curve=curve, doubts=doubts))
         for doubts, apart, today in [(False, other, same), *([(True, quadratics, [])] if same else [])]
         for sd, weight in zip(SHIFT_SD, SHIFT_WEIGHT, strict=True)
-        for log_evidence, curve in [_explain(centre, prior, sd, apart, today)]
+        for log_evidence, curve in [_explain(centre, prior, (sd * steep) ** 2 * days, apart, today)]
     ]
     logs = np.array([log for log, _ in found])
     cases = _weighted([case for _, case in found], np.exp(logs - logs.max()))
@@ -227,18 +228,32 @@ def _total(
     return value, slope, information
 
 
+def _steepness(centre: FloatArray, parts: Sequence[_Part], classes: int) -> float:
+    """Tell by how much more than the unit's own scores, which a day moves, the truth moves with them.
+
+    That is the root of the curve's mean squared slope over the checked fish, 1 where the unit is right.
+    """
+    if not parts:
+        return 1.0
+    scores = np.concatenate([part.x[:, :, classes - 1] for part in parts])
+    fish = np.concatenate([part.fish for part in parts])
+    slope = centre[classes - 1] + centre[classes] / np.cosh(scores / 2) ** 2
+    mean = float(fish @ (slope**2).mean(axis=1) / max(fish.sum(), np.finfo(float).tiny))
+    return max(float(np.sqrt(mean)) * classes / (classes - 1), LEAST_STEEP)
+
+
 def _explain(
-    centre: FloatArray, prior: Gaussian, sd: float, apart: Sequence[_Quadratic], today: Sequence[_Quadratic]
+    centre: FloatArray,
+    prior: Gaussian,
+    variance: FloatArray,
+    apart: Sequence[_Quadratic],
+    today: Sequence[_Quadratic],
 ) -> tuple[float, Gaussian]:
     """Tell one explanation's log-evidence and what it says of today's parameters.
 
     For a normal likelihood with slope g and information H around the centre and ``δ ~ N(0, V)``, marginally
     ``H' = (I + HV)⁻¹H``, ``g' = (I + HV)⁻¹g`` and the evidence is ``−½ log|I + HV| + ½ gᵀV(I + HV)⁻¹g``.
     """
-    classes = len(centre) - 1 if len(centre) == parameters(2) else (len(centre) - 1) // 2
-    # A day moves the unit's own scores; where its curve is steep that moves the truth by more.
-    steep = max((centre[classes - 1] + centre[classes]) * classes / (classes - 1), LEAST_STEEP)
-    variance = (sd * steep) ** 2 * between_days(classes)
     unit = np.eye(len(centre))
     precision = np.asarray(np.linalg.inv(prior.covariance), np.float64)
     linear = precision @ (prior.mean - centre)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 TAIL = 5.0
 ROUGH = 200
 FINE = 400
+AROUND = 500
 # Prevalences for each.
 EACH = 8
 # Fewer effective draws call for a last, longer round.
@@ -142,7 +143,7 @@ def draw(
         flat = _flattening(log_weight)
         last = flat == 1.0 or round_ == ROUNDS - 1
         weight = np.exp(flat * (log_weight - log_weight.max()))
-        theta, log_proposal = _around(theta, weight / weight.sum(), FINE if last else ROUGH, rng)
+        theta, log_proposal = _around(theta, weight / weight.sum(), AROUND if last else ROUGH, rng)
         draws, log_weight = _weigh(lot, theta, log_proposal, rng)
         if last:
             break

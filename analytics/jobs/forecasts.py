@@ -1,4 +1,4 @@
-"""Forecasts of a crop in a lab: store -> `analytics.farm.forecast` -> store."""
+"""Forecasts of a crop in a lab: store -> `analytics.farm.forecast.assembly` -> store."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from analytics.farm.errors import CropError
-from analytics.farm.forecast import MODEL_VERSION, forecast
-from analytics.farm.forecast_result import no_model
-from analytics.farm.season import Case, Outlook, Planting, Sighting, Station
+from analytics.farm.forecast.assembly import MODEL_VERSION, forecast
+from analytics.farm.forecast.result import no_model
+from analytics.farm.forecast.season import Case, Outlook, Planting, Sighting, Station
 from analytics.jobs import days
 from analytics.library import crop as library_crop
 from store import (
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analytics.farm.crops import Crop
-    from analytics.farm.forecast_result import PlantingForecast
+    from analytics.farm.forecast.result import PlantingForecast
+    from analytics.farm.phenology.crop import Crop
     from analytics.jobs.desk import Desk
     from store.daily_values import Daily
     from store.pool import AsyncConnection

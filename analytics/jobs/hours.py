@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from analytics.farm.humidity import humidity_deficit, vapour_pressure_deficit
-from analytics.farm.sun import sunrise_and_sunset
+from analytics.farm.weather.humidity import humidity_deficit, vapour_pressure_deficit
+from analytics.farm.weather.sun import sunrise_and_sunset
 from analytics.series.hourly import summarise_hours
 from devices.quantities import QUANTITIES
 from devices.units import linear

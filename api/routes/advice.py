@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from analytics.farm.forecast_result import PlantingForecast, Progress, StageForecast
+from analytics.farm.forecast.result import PlantingForecast, Progress, StageForecast
 from analytics.farm.recipes import work as recipe_work
 from analytics.farm.recipes.model import Text
 from analytics.farm.recipes.parse import parse_recipe

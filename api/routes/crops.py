@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from analytics.farm.crops import Crop, SkillStatement
+from analytics.farm.phenology.crop import Crop, SkillStatement
 from analytics.library import crops
 from api.auth import Role
 from api.operations import Call, Routes

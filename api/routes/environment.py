@@ -9,8 +9,8 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from analytics.farm.environment import derive
-from analytics.farm.evapotranspiration import DayWeather
+from analytics.farm.weather.environment import derive
+from analytics.farm.weather.evapotranspiration import DayWeather
 from analytics.library import crop as find_crop
 from api.auth import Role
 from api.instants import LATEST, read_instant

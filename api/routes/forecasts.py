@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from analytics.farm.forecast_result import PlantingForecast, StageForecast
+from analytics.farm.forecast.result import PlantingForecast, StageForecast
 from api.auth import Role
 from api.cursors import cut, question, read_cursor
 from api.instants import LATEST, read_instant

@@ -36,24 +36,16 @@ def test_examples_run(name: str) -> None:
 
 
 def test_there_are_modules() -> None:
-    assert {"analytics.series.daily", "analytics.farm.humidity"} <= set(MODULES)
+    assert {"analytics.series.daily", "analytics.farm.weather.humidity"} <= set(MODULES)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("analytics.series.climatology", "analytics.series.coverage", "analytics.series.daily"),
-        *(
-            "analytics.series.days",
-            "analytics.series.gaps",
-            "analytics.series.hourly",
-            "analytics.farm.degree_days",
-        ),
-        *("analytics.farm.evapotranspiration", "analytics.farm.humidity", "analytics.farm.light"),
-        *("analytics.farm.radiation", "analytics.farm.sun", "analytics.farm.sun_position"),
-        "analytics.farm.vernalisation",
-    ],
-)
+OF_THE_WEATHER = [
+    *(f"analytics.series.{name}" for name in ("climatology", "coverage", "daily", "days", "gaps", "hourly")),
+    *(name for name in MODULES if name.startswith("analytics.farm.weather.")),
+]
+
+
+@pytest.mark.parametrize("name", OF_THE_WEATHER)
 def test_every_function_of_the_weather_has_an_example(name: str) -> None:
     module = importlib.import_module(name)
     assert [function for function in public_functions(module) if not has_example(function)] == []

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from jsonschema import Draft202012Validator
 from multidict import CIMultiDict
 
-from analytics.farm.forecast_result import no_model
+from analytics.farm.forecast.result import no_model
 from analytics.farm.recipes.render import render_recipe
 from analytics.library import recipes
 from api.app import ApiSettings, make_app

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from analytics.farm.forecast_result import no_model
+from analytics.farm.forecast.result import no_model
 from analytics.library import recipes
 from store.daily_values import Daily, DailyKey, read_daily, upsert_daily
 from store.forecasts import add_forecast, mark_revised

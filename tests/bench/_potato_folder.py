@@ -11,19 +11,19 @@ import numpy as np
 import polars as pl
 
 from analytics import library
+from analytics.farm.calibration.scores import bias, judge_skill, mae, rmse
+from analytics.farm.calibration.stage_forecasts import fit, forecast
+from analytics.farm.calibration.stage_methods import degree_days, mean_duration, ours
+from analytics.farm.calibration.trials import Ground, Trials, group_sowings
 from analytics.farm.growth_curves.backtest import backtest_tuber_mass
-from analytics.farm.scores import bias, judge_skill, mae, rmse
-from analytics.farm.stage_forecasts import fit, forecast
-from analytics.farm.stage_methods import degree_days, mean_duration, ours
-from analytics.farm.sun import daylength_h
-from analytics.farm.trials import Ground, Trials, group_sowings
+from analytics.farm.weather.sun import daylength_h
 from tests.bench._wheat_folder import FolderError, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analytics.farm.stage_forecasts import Method
-    from analytics.farm.trials import Sowings
+    from analytics.farm.calibration.stage_forecasts import Method
+    from analytics.farm.calibration.trials import Sowings
 
 
 def measure_potato(folder: Path) -> dict[str, Any]:

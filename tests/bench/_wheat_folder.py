@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from analytics.farm.ensemble import fit_persistence
-from analytics.farm.sun import daylength_h
-from analytics.farm.trials import Ground, Trials
+from analytics.farm.calibration.ensemble import fit_persistence
+from analytics.farm.calibration.trials import Ground, Trials
+from analytics.farm.weather.sun import daylength_h
 from analytics.series.climatology import fit_climatology
 from analytics.series.errors import ClimatologyError
 from analytics.series.gaps import fill_days
@@ -60,7 +60,7 @@ class Folder:
         )
 
 
-def read_table(path: Path, needed: dict[str, type]) -> pl.DataFrame:
+def read_table(path: Path, needed: dict[str, type], wanted: dict[str, type] | None = None) -> pl.DataFrame:
     if not path.is_file():
         raise FolderError(f"{path} is missing")
     try:
@@ -70,9 +70,11 @@ def read_table(path: Path, needed: dict[str, type]) -> pl.DataFrame:
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise FolderError(f"{path} has no column {', '.join(missing)} (it has {', '.join(table.columns)})")
-    for name, kind in needed.items():
+    there = needed | {name: kind for name, kind in (wanted or {}).items() if name in table.columns}
+    for name, kind in there.items():
         table = table.with_columns(_parse(path, table[name].str.strip_chars().replace("", None), kind))
-    return table.select(list(needed))
+    absent = [pl.lit(None, pl.Float64).alias(name) for name in wanted or {} if name not in there]
+    return table.select(*there, *absent)
 
 
 def _parse(path: Path, column: pl.Series, kind: type) -> pl.Series:
@@ -100,6 +102,7 @@ def read_folder(folder: Path, altitude_deg: float) -> Folder:
             "sowing": np.datetime64,
             "heading": np.datetime64,
         },
+        {"heading_doy": float},
     )
     sites = (
         read_table(folder / "sites.csv", {"site": str, "lat": float, "lon": float})
@@ -110,7 +113,7 @@ def read_folder(folder: Path, altitude_deg: float) -> Folder:
         folder / "weather.csv", {"site": str, "date": np.datetime64, "tmin_c": float, "tmax_c": float}
     ).drop_nulls(["site", "date"])
     notes: list[str] = []
-    whole = obs.drop_nulls()
+    whole = obs.drop_nulls(["site", "harvest_year", "variety", "sowing", "heading"])
     _note(notes, len(obs) - len(whole), "rows without site, year, variety, sowing or heading")
     known = whole.filter(pl.col("site").is_in(sites["site"].to_list()))
     _note(notes, len(whole) - len(known), "rows of sites that sites.csv does not have")
@@ -155,7 +158,7 @@ def _lay_out(
         year=obs["harvest_year"].to_numpy().astype(np.int64),
         cultivar=code.astype(np.int64),
         start=(obs["sowing"].to_numpy().astype("datetime64[D]") - first).astype(np.int64),
-        seen=(obs["heading"].to_numpy().astype("datetime64[D]") - first).astype(np.float64),
+        seen=_heading(obs, first),
     )
     ground = Ground(
         first_day=first,
@@ -180,6 +183,13 @@ def _lay_out(
         first_year=first_year,
         latitude=latitude,
     )
+
+
+def _heading(obs: pl.DataFrame, first: np.datetime64) -> np.ndarray:
+    """Give the day of heading; where a day of the year with its fraction agrees with the date, that one."""
+    whole = (obs["heading"].to_numpy().astype("datetime64[D]") - first).astype(np.float64)
+    fraction = (obs["heading_doy"] - obs["heading"].dt.ordinal_day()).to_numpy().astype(np.float64)
+    return whole + np.where(np.abs(fraction) <= 1.0, fraction, 0.0)
 
 
 def _grid(

@@ -21,20 +21,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analytics import library
-from analytics.farm.backtest import Bench, Ledger, leave_one_out, train_until
+from analytics.farm.calibration.backtest import Bench, Ledger, leave_one_out, train_until
+from analytics.farm.calibration.scores import judge_skill
+from analytics.farm.calibration.stage_methods import MIDWINTER_SOUTH_D, degree_days, mean_date, ours
 from analytics.farm.errors import FarmError
-from analytics.farm.scores import judge_skill
-from analytics.farm.stage_methods import MIDWINTER_SOUTH_D, degree_days, mean_date, ours
 from tests.bench._potato_folder import measure_potato
 from tests.bench._wheat_folder import FolderError, read_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from analytics.farm.backtest import Split
-    from analytics.farm.crops import Crop
-    from analytics.farm.stage_forecasts import Method
-    from analytics.farm.trials import Sowings, Trials
+    from analytics.farm.calibration.backtest import Split
+    from analytics.farm.calibration.stage_forecasts import Method
+    from analytics.farm.calibration.trials import Sowings, Trials
+    from analytics.farm.phenology.crop import Crop
     from tests.bench._wheat_folder import Folder
 
 COLUMNS = ("rmse_d", "mae_d", "bias_d", "crps_d", "coverage_80", "half_width_d")

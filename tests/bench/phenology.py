@@ -22,7 +22,7 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import numpy as np  # noqa: E402  after the threads are limited
 
-from analytics.farm.phenology import Outcome, simulate  # noqa: E402
+from analytics.farm.phenology.simulation import Outcome, simulate  # noqa: E402
 from analytics.library import crop  # noqa: E402
 
 CHECKOUT = Path(__file__).parents[2]
@@ -132,7 +132,7 @@ def measure_reference(seasons: int) -> dict[str, Any]:
 
 
 def run_reference(seasons: int) -> None:
-    from tests.analytics.farm.pcse_reference import Season, quieten, run_season
+    from tests.analytics.farm.phenology.pcse_reference import Season, quieten, run_season
 
     quieten()
     rng = np.random.default_rng(1)

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analytics.farm.phenology import simulate
-from analytics.farm.season import SEASON_DAYS, Planting, daylengths
+from analytics.farm.forecast.season import SEASON_DAYS, Planting, daylengths
+from analytics.farm.phenology.simulation import simulate
 from analytics.library import crop
 from devices.credentials import new_token, token_digest
 from store.labs import add_lab

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from analytics.farm.forecast_result import Cause, Doubt, Status, Verdict
+from analytics.farm.forecast.result import Cause, Doubt, Status, Verdict
 from tests.e2e.farm import today
 from tests.e2e.installation import CHECKOUT, Installation, wait_for
 from tests.e2e.test_guide import run_shell

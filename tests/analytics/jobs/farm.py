@@ -23,7 +23,7 @@ from store.plantings import add_planting
 from store.readings import Rows, merge_readings
 from store.series import open_series
 from store.sites import add_site
-from tests.analytics.farm.lab_of_wheat import FIRST_DAY, temperatures
+from tests.analytics.farm.forecast.lab_of_wheat import FIRST_DAY, temperatures
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,7 +14,7 @@ from store.fields import add_field
 from store.past_weather import AIR, keep_past_weather
 from store.plantings import add_planting
 from store.sites import add_site
-from tests.analytics.farm.lab_of_wheat import FIRST_DAY, temperatures
+from tests.analytics.farm.forecast.lab_of_wheat import FIRST_DAY, temperatures
 from tests.analytics.jobs.farm import CROP, LAB, MEASURED_DAYS, NOW, TODAY
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Crops, their parameters, and the simulation of their stages."""
