@@ -27,8 +27,8 @@ REALISED = 600
 # Beyond it the lot's scores are called unlike the history's.
 MISFIT = 0.01
 # Prior probabilities that verifications said to be of the lot's own day are not: assumed.
-DOUBT = 0.05
-DOUBT_WITH_CHECKS = 0.5
+DOUBT = 0.02
+DOUBT_WITH_CHECKS = 0.7
 DOUBT_AT_MISFIT = 0.9
 # A unit of which fewer fish were ever verified is not known.
 FEW_CHECKS = 30

@@ -24,7 +24,7 @@ SLOPE_SD = 1.0
 BEND_SD = 1.0
 CLASS_SLOPE_SD = 0.3
 # How far a day may move slopes and bends beside biases: assumed.
-SLOPE_PER_BIAS = 0.2
+SLOPE_PER_BIAS = 0.35
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

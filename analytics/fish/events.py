@@ -92,13 +92,13 @@ def log_odds(probabilities: ArrayLike) -> FloatArray:
     p = np.asarray(probabilities, np.float64)
     if p.ndim != 2 or p.shape[1] < 2:  # noqa: PLR2004
         raise ScoresError("probabilities", f"need the shape [fish, classes ≥ 2], not {list(p.shape)}")
-    if not np.isfinite(p).all() or (p < 0).any():
+    if not (p.size == 0 or (np.isfinite(p.max()) and p.min() >= 0)):
         raise ScoresError("probabilities", "must be finite and not negative")
-    total = p.sum(axis=1, keepdims=True)
+    total = p @ np.ones(p.shape[1])
     if (np.abs(total - 1) > SUM_TOLERANCE).any():
         raise ScoresError("probabilities", "each fish's must add up to one")
-    p = np.clip(p / total, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    return np.asarray(np.log(p) - np.log1p(-p))
+    p = np.clip(p / total[:, None], LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    return np.asarray(np.log(p / (1 - p)))
 
 
 def tally(probabilities: ArrayLike, *, max_cells: int = MAX_CELLS) -> Tally:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import softmax
 
 from analytics.fish.density_ratio import Gaussian, before_any_check, between_days, design
 from analytics.fish.errors import ScoresError
-from analytics.fish.prevalence import best, softmax
+from analytics.fish.prevalence import best
+from analytics.fish.prevalence import softmax as _prevalences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
 # Standard deviation of a day's bias in log-odds, and what is held of it before any session was seen: assumed;
 # the middle moves a recall of .90 to between .80 and .95.
 SHIFT_SD = (0.0, 0.25, 0.5, 1.0, 2.0)
-SHIFT_WEIGHT = (0.1, 0.25, 0.3, 0.25, 0.1)
+SHIFT_WEIGHT = (0.05, 0.2, 0.3, 0.3, 0.15)
 # Root of a curve's mean squared slope, 1 where the unit is right; not taken to be less.
 LEAST_STEEP = 0.25
 # After so many days a verification counts half [Ibrahim2000]: assumed.
 HALF_LIFE_D = 180.0
+# What a verification of another session counts for, since days differ in more than the parameters: assumed.
+ELSEWHERE = 0.3
 STEPS = 40
 # Twice the log-likelihood still to be gained.
 ENOUGH = 1e-4
@@ -103,6 +107,9 @@ class _Quadratic:
     slope: FloatArray
     information: FloatArray
 
+    def times(self, weight: float) -> _Quadratic:
+        return _Quadratic(self.slope * weight, self.information * weight)
+
 
 def learn(sessions: Sequence[Session], classes: int) -> Unit:
     """Learn from a unit's history what to hold of it today; once a day and unit, not for each lot.
@@ -136,16 +143,23 @@ def learn(sessions: Sequence[Session], classes: int) -> Unit:
     steep, days = _steepness(centre, parts, classes), between_days(classes)
     quadratics = [part.around(centre)[1] for part in parts]
     same = [q for q, s in zip(quadratics, sessions, strict=True) if s.same_day]
-    other = [q for q, s in zip(quadratics, sessions, strict=True) if not s.same_day]
+    other = [q.times(ELSEWHERE) for q, s in zip(quadratics, sessions, strict=True) if not s.same_day]
+    doubting = [q.times(ELSEWHERE) for q in quadratics]
     found = [
         (np.log(weight) + log_evidence, Case(weight=0.0, shift_sd=sd, curve=curve, doubts=doubts))
-        for doubts, apart, today in [(False, other, same), *([(True, quadratics, [])] if same else [])]
+        for doubts, apart, today in [(False, other, same), *([(True, doubting, [])] if same else [])]
         for sd, weight in zip(SHIFT_SD, SHIFT_WEIGHT, strict=True)
         for log_evidence, curve in [_explain(centre, prior, (sd * steep) ** 2 * days, apart, today)]
     ]
-    logs = np.array([log for log, _ in found])
-    cases = _weighted([case for _, case in found], np.exp(logs - logs.max()))
-    return Unit(classes=classes, cases=cases, checks=_all_checks(sessions))
+    logs, cases = np.array([log for log, _ in found]), [case for _, case in found]
+    weight = np.zeros(len(cases))
+    for doubts in (False, True):
+        # A past alone does not tell whether it is of the lot's session: each story starts even.
+        story = np.array([case.doubts == doubts for case in cases])
+        if story.any():
+            weight[story] = softmax(logs[story])
+    cases = list(_weighted(cases, weight))
+    return Unit(classes=classes, cases=tuple(cases), checks=_all_checks(sessions))
 
 
 def doubted(unit: Unit, doubt: float) -> Unit:
@@ -184,7 +198,7 @@ class _Part:
         ratio = np.exp(eta - top).T[None]
         fit = best(ratio, self.fish, np.full(eta.shape[1], PSEUDO), self.start, 30)
         self.start = fit.at
-        share = ratio[0] * softmax(fit.at)[0][:, None]
+        share = ratio[0] * _prevalences(fit.at)[0][:, None]
         share = (share / share.sum(axis=0)).T
         mean = (share[:, :, None] * self.x).sum(axis=1)
         apart = share[:, :, None] * (self.x - mean[:, None, :])
@@ -210,6 +224,9 @@ def _centre(parts: Sequence[_Part], prior: Gaussian) -> FloatArray:
         while new[0] < value and length > SHORTEST:
             length /= 2
             new = _total(parts, at + length * step, prior.mean, precision)
+        if new[0] < value:
+            # Nothing higher in sight: what is left is rounding.
+            break
         at = at + length * step
         value, slope, information = new
     return at
@@ -231,14 +248,17 @@ def _total(
 def _steepness(centre: FloatArray, parts: Sequence[_Part], classes: int) -> float:
     """Tell by how much more than the unit's own scores, which a day moves, the truth moves with them.
 
-    That is the root of the curve's mean squared slope over the checked fish, 1 where the unit is right.
+    That is the root of the curve's mean squared slope over the checked fish, 1 where the unit is right; each
+    counts by how much it is in doubt.
     """
     if not parts:
         return 1.0
-    scores = np.concatenate([part.x[:, :, classes - 1] for part in parts])
+    x = np.concatenate([part.x for part in parts])
     fish = np.concatenate([part.fish for part in parts])
-    slope = centre[classes - 1] + centre[classes] / np.cosh(scores / 2) ** 2
-    mean = float(fish @ (slope**2).mean(axis=1) / max(fish.sum(), np.finfo(float).tiny))
+    share = softmax(x @ centre, axis=1)
+    doubt = fish[:, None] * share * (1 - share) + np.finfo(float).tiny
+    slope = centre[classes - 1] + centre[classes] / np.cosh(x[:, :, classes - 1] / 2) ** 2
+    mean = float((doubt * slope**2).sum() / doubt.sum())
     return max(float(np.sqrt(mean)) * classes / (classes - 1), LEAST_STEEP)
 
 

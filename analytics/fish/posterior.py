@@ -3,13 +3,13 @@
 For unchecked fish N_b, checked fish h_kb (all of the lot), prevalences π and parameters θ (`density_ratio`)::
 
     log p(π, θ | lot) = Σ_b N_b log Σ_k π_k r_kb + Σ_kb h_kb log(π_k r_kb)
-                        − max_λ Σ_b (N_b + Σ_k h_kb) log Σ_k λ_k r_kb  +  log p(π) + log p(θ)
+                        − log ∫ Π_b (Σ_k λ_k r_kb)^(N_b + Σ_k h_kb) dp(λ)  +  log p(π) + log p(θ)
 
-The last but two is what is left of the scores' unknown density once it is profiled out [Qin1997]; λ stays in
-the simplex because densities may have mass where this lot has no fish. Without it a lot would teach θ what it
-cannot. As the likelihood conditions on the scores, fish to be checked may be chosen by their scores. p(π) is
-uniform. θ is proposed from a t distribution around its mean so far, π from one around its best value for that
-θ [Cappe2004].
+By the last but two the scores alone teach θ nothing, as their density is not known: given θ they tell π, and
+checks tell both [Plummer2015]. As checks are weighed given the scores, fish to be checked may be chosen by
+them. p(π) is uniform. θ is proposed from the history, and where checks say otherwise from a t distribution
+around its mean so far; for each θ a few π from a t around the best ones, by which the integral is taken too
+[Cappe2004].
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 TAIL = 5.0
 ROUGH = 200
 FINE = 400
+# Draws where checks have moved the parameters.
 AROUND = 500
 # Prevalences for each.
 EACH = 8
 # Fewer effective draws call for a last, longer round.
-ENOUGH_DRAWS = 200.0
+ENOUGH_DRAWS = 100.0
 MORE = 1000
 ROUNDS = 4
 # A round's weights are flattened until so large a part of its draws counts.

@@ -130,7 +130,7 @@ async def _read_station(conn: AsyncConnection, key: Key) -> Station | None:
         DailyKey(TEMPERATURE, position) for position in sorted({"", *(each.position for each in measured)})
     ]
     daily = await daily_values.read_daily(conn, site_id, span[0], length, keys=keys, device_id=device_id)
-    tmin, tmax = _extremes(daily)
+    tmin, tmax, brought = _extremes(daily)
     return Station(
         key=_name(key),
         name=site.slug if device_id == OF_SITE else measured[0].device if measured else site.slug,
@@ -139,15 +139,28 @@ async def _read_station(conn: AsyncConnection, key: Key) -> Station | None:
         first_day=span[0],
         tmin=tmin,
         tmax=tmax,
+        brought=brought,
     )
 
 
-def _extremes(daily: Mapping[DailyKey, Daily]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Take the air temperature with most measured days; where it has none, what was brought here."""
+def _extremes(
+    daily: Mapping[DailyKey, Daily],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Take the air temperature with most measured days; where it has none, what was brought here.
+
+    Returns
+    -------
+    tmin, tmax : float64[n], deg C
+    brought : bool[n]
+    """
     best = max(daily.values(), key=lambda each: int((_known(each) & (each.method != IMPORTED)).sum()))
     brought = daily[DailyKey(TEMPERATURE)]
     known = _known(best)
-    return np.where(known, best.minimum, brought.minimum), np.where(known, best.maximum, brought.maximum)
+    method = np.where(known, best.method, brought.method)
+    tmin, tmax = (
+        np.where(known, getattr(best, name), getattr(brought, name)) for name in ("minimum", "maximum")
+    )
+    return tmin, tmax, (method == IMPORTED) & np.isfinite(tmin) & np.isfinite(tmax)
 
 
 def _known(daily: Daily) -> NDArray[np.bool_]:
@@ -237,6 +250,7 @@ def _digest(case: Case) -> bytes:
         station = case.stations[key]
         digest.update(json.dumps([key, station.latitude, station.longitude, str(station.first_day)]).encode())
         digest.update(station.tmin.tobytes() + station.tmax.tobytes())
+        digest.update(b"" if station.brought is None else station.brought.tobytes())
     for key in sorted(case.outlooks):
         outlook = case.outlooks[key]
         digest.update(f"{key} {outlook.source} {outlook.issued_on} {outlook.first_day}".encode())

@@ -1,7 +1,8 @@
 """Forecasts of growth stages: the newest, as it was on a day, and all that were made."""
 
 from datetime import date
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,6 +25,10 @@ Revised = Annotated[
     Meta(description="When data that it rests on had changed; null: they stand.", examples=[None]),
 ]
 Reason = Annotated[str | None, Meta(description="What had changed.", examples=["late_data"])]
+
+
+EXAMPLE: Final = msgspec.json.decode((Path(__file__).parents[1] / "examples/forecast.json").read_bytes())
+"""A forecast of a made-up field, as the model of `analytics.farm.forecast` says it."""
 
 
 class ForecastPath(msgspec.Struct, frozen=True):
@@ -51,7 +56,7 @@ class ForecastView(msgspec.Struct, frozen=True, kw_only=True):
     data_end: Annotated[At | None, Meta(description="End of the readings it rests on.", examples=[None])]
     revised_at: Revised
     revised_reason: Reason
-    forecast: PlantingForecast
+    forecast: Annotated[PlantingForecast, Meta(examples=[EXAMPLE])]
 
 
 class NewestView(msgspec.Struct, frozen=True, kw_only=True):

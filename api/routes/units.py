@@ -12,7 +12,7 @@ from api.auth import Role
 from api.operations import Call, Routes
 from api.routes.lots import ClassName, Note, ProductName
 from api.unit_words import moved, standing
-from api.wire import At, Count, DeviceName, DevicePath, Id8, Nothing
+from api.wire import At, Count, DeviceName, DevicePath, Id8, Nothing, Simulated
 from store.devices import get_device
 from store.pool import AsyncConnection
 from store.unit_charts import Alarm, acknowledge_alarm, begin_anew, get_alarm, list_alarms
@@ -83,6 +83,7 @@ class QualityView(msgspec.Struct, frozen=True, kw_only=True):
     """How good a unit is."""
 
     device: DeviceName
+    simulated: Simulated
     state: State
     products: list[ProductQuality]
 
@@ -136,6 +137,7 @@ class DriftView(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a unit is as it was."""
 
     device: DeviceName
+    simulated: Simulated
     state: State
     alarms: list[AlarmView]
     products: list[ProductDrift]
@@ -162,7 +164,7 @@ async def get_quality(call: Call[DevicePath, UnitQuery, Nothing]) -> QualityView
     found = await read_watches(call.conn, device.id, call.query.product)
     products = [await _quality(call.conn, watch) for watch in found]
     state: Literal["empty", "watched"] = "watched" if products else "empty"
-    return QualityView(device=device.name, state=state, products=products)
+    return QualityView(device=device.name, simulated=device.simulated, state=state, products=products)
 
 
 async def _quality(conn: AsyncConnection, watch: UnitWatch) -> ProductQuality:
@@ -201,6 +203,7 @@ async def get_drift(call: Call[DevicePath, DriftQuery, Nothing]) -> DriftView:
     products = [_drift(watch, spans) for watch in found]
     return DriftView(
         device=device.name,
+        simulated=device.simulated,
         state="watched" if products else "empty",
         alarms=[_alarm(alarm) for alarm in alarms],
         products=products,

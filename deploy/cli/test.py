@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from deploy.settings import Settings
 
+E2E = "tests/e2e"
+
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's parser."""
@@ -24,6 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "test",
         help="run all checks and tests",
         description="Runs ruff, mypy and pytest, the latter against a real database and a real broker. "
+        "The rooms' tests run on two processes, the end-to-end tests alone, since they kill and cut. "
         "What follows -- goes to pytest, e.g. ./chiiki test -- tests/store -x; then only pytest runs.",
     )
     parser.add_argument("--all", action="store_true", help="the slow tests too")
@@ -32,8 +35,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace, _: Settings) -> int:
-    checks = {} if args.pytest else static_checks()
-    checks["pytest"] = [sys.executable, "-P", "-m", "pytest", *marks(everything=args.all), *args.pytest]
+    pytest = [sys.executable, "-P", "-m", "pytest", *marks(everything=args.all)]
+    checks = {"pytest": [*pytest, *args.pytest]} if args.pytest else static_checks() | whole_suite(pytest)
     failed = [name for name, command in checks.items() if not _passes(name, command)]
     if failed:
         print(f"failed: {', '.join(failed)}", flush=True)
@@ -48,6 +51,14 @@ def static_checks() -> dict[str, list[str]]:
         "ruff check": [tool("ruff"), "check", "."],
         "ruff format": [tool("ruff"), "format", "--check", "."],
         "mypy --strict": [tool("mypy"), "--strict"],
+    }
+
+
+def whole_suite(pytest: list[str]) -> dict[str, list[str]]:
+    """Return pytest's runs: the rooms by files on two processes, then what needs the machine to itself."""
+    return {
+        "pytest, rooms": [*pytest, "-n", "2", "--dist", "loadfile", "--ignore", E2E, "tests"],
+        "pytest, end to end": [*pytest, E2E],
     }
 
 

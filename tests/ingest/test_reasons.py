@@ -63,7 +63,11 @@ REJECTED = [
 ]
 
 
-@pytest.mark.parametrize(("reason", "body", "told"), REJECTED)
+@pytest.mark.parametrize(
+    ("reason", "body", "told"),
+    REJECTED,
+    ids=[f"{reason}-{number}" for number, (reason, *_) in enumerate(REJECTED)],
+)
 async def test_a_bad_message_is_kept_raw_and_counted(desk: Desk, reason, body, told):
     await desk.send(sample(NOW_MS - 1), body, sample(NOW_MS + 1))
     (row,) = await desk.quarantine()

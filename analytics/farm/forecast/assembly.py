@@ -30,6 +30,7 @@ from analytics.farm.forecast.result import (
     Status,
 )
 from analytics.farm.forecast.season import seen_days, trusted, unknown_sightings
+from analytics.farm.forecast.variants import lay_variants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,11 +42,12 @@ if TYPE_CHECKING:
     from analytics.farm.forecast.reckoning import Memory
     from analytics.farm.forecast.result import Progress, Skill
     from analytics.farm.forecast.season import Case, Planting
+    from analytics.farm.phenology.crop import Crop
 
     Floats = NDArray[np.float64]
 
 MODEL: Final = "stages"
-MODEL_VERSION: Final = "1"
+MODEL_VERSION: Final = "2"
 """Raised whenever the same inputs would give another forecast."""
 EVEN: Final = 0.5
 
@@ -77,8 +79,9 @@ def forecast(
     case = replace(case, plantings=[_trust(each, case.today) for each in case.plantings])
     records = keep_records(case)
     memory: Memory = {}
-    reckoning = Reckoning(case, records, memory)
-    skill = measure_skill(case, records, memory) if reckoning.courses else {}
+    variants = lay_variants(case, records)
+    reckoning = Reckoning(case, records, memory, variants)
+    skill = measure_skill(case, records, memory, variants) if reckoning.courses else {}
     assembly = _Assembly(reckoning, skill, previous or {})
     return [
         assembly.tell(each, len(raw.sightings) - len(each.sightings))
@@ -117,7 +120,7 @@ class _Assembly:
             planting_id=planting.id,
             crop=crop.name,
             cultivar=planting.cultivar,
-            model=f"{MODEL} {crop.name}",
+            model=_name_model(crop, len(self._reckoning.variants.sets)),
             model_version=MODEL_VERSION,
             issued_on=self._case.today,
             stages=self._stages(planting, place, lesson),
@@ -132,7 +135,8 @@ class _Assembly:
             return NO_PROGRESS
         reckoning = self._reckoning
         each, courses = reckoning.grown[place], reckoning.courses[place]
-        return tell_progress(self._case.crop, each, courses, reckoning.footings[place])
+        sets = reckoning.variants.sets
+        return tell_progress(self._case.crop, sets, each, courses, reckoning.footings[place])
 
     def _stages(
         self, planting: Planting, place: int | None, lesson: Lesson | None
@@ -185,6 +189,11 @@ class _Assembly:
     def _change(self, planting: Planting, stage: str, median: date) -> float | None:
         before = self._previous.get(planting.id, {}).get(stage)
         return None if before is None else float((median - before).days)
+
+
+def _name_model(crop: Crop, sets: int) -> str:
+    """Say of which crop the model is, and over how many sets of parameters it is averaged."""
+    return f"{MODEL} {crop.name}" if sets == 1 else f"{MODEL} {crop.name}, mean of {sets} parameter sets"
 
 
 def _nearest(planting: Planting, days: float) -> date:

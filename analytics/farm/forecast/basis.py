@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from analytics.farm.forecast.outlooks import Source
+from analytics.farm.forecast.predict import SOWING
 from analytics.farm.forecast.result import Basis, Caution, Doubt, no_basis
 from analytics.farm.forecast.season import unknown_sightings
 from analytics.series.gaps import FillMethod
@@ -37,15 +38,11 @@ def tell_basis(
         return no_basis(name)
     learnt = [reckoning.grown[place].planting for place in lesson.plantings]
     outlook = courses.outlook
-    own = any(np.isfinite(reckoning.grown[place].seen).any() for place in _place(reckoning, planting))
+    own = any(reckoning.footings[place] != SOWING for place in _place(reckoning, planting))
     return Basis(
         station=name,
         data_end=_data_end(planting, courses),
-        days_filled={
-            method.name.lower(): int(np.sum(courses.methods == method))
-            for method in FillMethod
-            if np.any(courses.methods == method)
-        },
+        days_filled=_count_days(courses),
         weather_to_come=courses.source,
         weather_station=courses.station,
         members=courses.members,
@@ -53,7 +50,17 @@ def tell_basis(
         outlook=None if outlook is None else f"{outlook.source} {outlook.issued_on}",
         observations=lesson.count + own,
         seasons=tuple(sorted({each.season for each in learnt} | ({planting.season} if own else set()))),
+        parameter_sets=len(reckoning.variants.sets),
     )
+
+
+def _count_days(courses: Courses) -> dict[str, int]:
+    """Count the known days by how their temperatures came about."""
+    measured = courses.methods == FillMethod.MEASURED
+    found = {method.name.lower(): int(np.sum(courses.methods == method)) for method in FillMethod}
+    found["measured"] = int(np.sum(measured & ~courses.brought))
+    found["brought"] = int(np.sum(measured & courses.brought))
+    return {name: days for name, days in found.items() if days}
 
 
 def _place(reckoning: Reckoning, planting: Planting) -> list[int]:
@@ -84,7 +91,7 @@ Told = tuple[Doubt, dict[str, int | float | str]]
 
 
 def _of_planting(case: Case, planting: Planting) -> Iterator[Told]:
-    if planting.cultivar not in case.crop.cultivars:
+    if case.crop.find_cultivar(planting.cultivar) is None:
         yield Doubt.CULTIVAR_UNKNOWN, {"cultivar": planting.cultivar}
     for seen in unknown_sightings(case.crop, planting):
         yield Doubt.STAGE_NOT_IN_MODEL, {"bbch": seen.bbch}

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 STAGE_CORRELATION: Final = 0.65
 """Of the shared departures of one stage and the next: knowing the stages before brings the error of
 flowering from 2.5 to 1.9 d, ``√(1 - r²) = 1.9/2.5`` [JAM2024]."""
+ASSUMED_LENGTH_SD_D: Final = 4.0
+"""Of a cultivar whose length of a phase is a rule of thumb, besides what cultivars differ by. Assumed: such
+lengths are set so that a date falls into a week known of another place and other years, which is wrong by
+some days either way; 80 % within five days."""
 SHARED: Final = ("cultivar_sd_d", "site_sd_d", "year_sd_d", "site_year_sd_d")
 
 
@@ -91,9 +95,33 @@ def own_noise(crop: Crop, footing: int) -> Floats:
     return noise if footing == SOWING else np.hypot(noise, noise[footing])
 
 
-def whole_spread(crop: Crop, seen: Floats, footing: int, expected: Floats) -> Floats:
+def assumed_spread(crop: Crop, entry: str) -> Floats:
+    """Give how far off a cultivar may be since the lengths of its phases are only assumed: float64[S], d.
+
+    In a phase it gathers with the share that is done; later stages have the whole of it.
+
+    Examples
+    --------
+    >>> from analytics.library import crop
+    >>> assumed_spread(crop("wheat"), "kitahonami").tolist()
+    [0.0, 0.2, 1.8, 3.0, 4.0, 4.0, 4.0]
+    >>> assumed_spread(crop("wheat"), "").tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    """
+    cultivar = crop.find_cultivar(entry)
+    spread: list[float] = []
+    for phase in crop.phases:
+        own = None if cultivar is None else cultivar.lengths.get(phase.end)
+        before = spread[-1] if spread else 0.0
+        mine = ASSUMED_LENGTH_SD_D if own is not None and own.certainty == "assumed" else 0.0
+        spread += [max(before, mine * share.value) for share in phase.shares.values()]
+    return np.array(spread)
+
+
+def whole_spread(crop: Crop, entry: str, seen: Floats, footing: int, expected: Floats) -> Floats:
     """Give the spread of a stage's departure when nothing is learnt: float64[S], d."""
     shared = np.array([_shared(crop.errors[name]) for name in crop.stage_names])
+    shared = np.hypot(shared, assumed_spread(crop, entry))
     spread: Floats = np.hypot(left_to_go(seen, footing, expected) * shared, own_noise(crop, footing))
     return spread
 
@@ -102,19 +130,20 @@ def _shared(error: StageError) -> float:
     return float(np.sqrt(sum(getattr(error, name) ** 2 for name in SHARED)))
 
 
-def choose_footing(crop: Crop, seen: Floats, expected: Callable[[int], Floats]) -> int:
+def choose_footing(crop: Crop, each: Grown, expected: Callable[[int], Floats]) -> int:
     """Choose what a forecast starts from: the last stage seen, unless it tells less than sowing does.
 
     A stage that is hard to see, or whose place between its neighbours is a rule of thumb, has a large error
     of its own, which what is computed from it inherits.
     """
+    seen = each.seen
     places = np.flatnonzero(np.isfinite(seen))
     if not len(places) or places[-1] == len(seen) - 1:
         return int(places[-1]) if len(places) else SOWING
     nearest = int(places[-1]) + 1
 
     def spread(footing: int) -> float:
-        value = float(whole_spread(crop, seen, footing, expected(footing))[nearest])
+        value = float(whole_spread(crop, each.entry, seen, footing, expected(footing))[nearest])
         return value if np.isfinite(value) else np.inf
 
     return min([*(int(place) for place in places[::-1]), SOWING], key=spread)
@@ -213,7 +242,8 @@ class Kinship:
 
     Each effect has a part that all stages share and one that each stage has for itself, so that the
     departures of two stages correlate by `STAGE_CORRELATION`. A cultivar that nobody named is a field's
-    own.
+    own. An entry of the crop's file of which lengths are assumed is off for all who develop by it, until
+    they were seen.
     """
 
     def __init__(self, crop: Crop, grown: Sequence[Grown]) -> None:
@@ -228,6 +258,9 @@ class Kinship:
         self._unnamed = np.array([not each.cultivar for each in named], np.bool_)
         errors = [crop.errors[name] for name in crop.stage_names]
         self._sd = np.array([[getattr(error, name) for error in errors] for name in SHARED])
+        assumed = [assumed_spread(crop, each.entry) for each in grown]
+        self._assumed = np.array(assumed).reshape(len(grown), len(errors))
+        self._entry = np.unique([each.entry for each in grown], return_inverse=True)[1]
         self._stages = len(errors)
 
     def factors(self, departures: Departures) -> list[pooling.Factor]:
@@ -237,11 +270,18 @@ class Kinship:
             code = group[departures.planting]
             if name == SHARED[0]:
                 code = np.where(self._unnamed[departures.planting], -1, code)
-            whole = sd[departures.stage] * departures.share * (code >= 0)
-            by_stage = np.where(code >= 0, code * self._stages + departures.stage, -1)
-            for which, part in ((code, STAGE_CORRELATION), (by_stage, 1 - STAGE_CORRELATION)):
-                found.append(pooling.Factor(name=name, code=which, sd=whole * np.sqrt(part)))
-        return found
+            found += self._split(name, code, sd[departures.stage] * (code >= 0), departures)
+        assumed = self._assumed[departures.planting, departures.stage]
+        return found + self._split("assumed length", self._entry[departures.planting], assumed, departures)
+
+    def _split(
+        self, name: str, code: NDArray[np.int64], sd: Floats, departures: Departures
+    ) -> list[pooling.Factor]:
+        """Give an effect's part that all stages share, and that which each stage has for itself."""
+        by_stage = np.where(code >= 0, code * self._stages + departures.stage, -1)
+        parts = ((code, STAGE_CORRELATION), (by_stage, 1 - STAGE_CORRELATION))
+        whole = sd * departures.share
+        return [pooling.Factor(name=name, code=which, sd=whole * np.sqrt(part)) for which, part in parts]
 
     def own_noise(self, departures: Departures) -> Floats:
         """Give what each field has for itself: float64[n], d."""

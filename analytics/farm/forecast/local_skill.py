@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from analytics.farm.forecast.reckoning import Memory
     from analytics.farm.forecast.records import Record
     from analytics.farm.forecast.season import Case, Planting
+    from analytics.farm.forecast.variants import Variants
     from analytics.farm.phenology.crop import Crop
 
 WIDENED_FROM: Final = 5
@@ -39,7 +40,9 @@ class _Trial:
     half_widths: float  # how far it missed, in half-widths of its 80 % interval
 
 
-def measure_skill(case: Case, records: Mapping[str, Record], memory: Memory) -> dict[str, Skill]:
+def measure_skill(
+    case: Case, records: Mapping[str, Record], memory: Memory, variants: Variants
+) -> dict[str, Skill]:
     """Forecast each earlier season on this day of its year, from all others, and compare with what came.
 
     The weather of the season after the day, and all stages seen after it, are kept from the model; its other
@@ -56,7 +59,7 @@ def measure_skill(case: Case, records: Mapping[str, Record], memory: Memory) -> 
         trial
         for season in sorted(seasons - {season_now})
         if len(seasons - {season_now}) >= scores.LEAST_CLUSTERS
-        for trial in _try_season(case, records, memory, season, season_now)
+        for trial in _try_season(case, records, memory, variants, seasons=(season, season_now))
     ]
     found = {}
     for place, name in enumerate(case.crop.stage_names):
@@ -82,8 +85,15 @@ def published_skill(crop: Crop, stage: str) -> Skill:
 
 
 def _try_season(
-    case: Case, records: Mapping[str, Record], memory: Memory, season: int, season_now: int
+    case: Case,
+    records: Mapping[str, Record],
+    memory: Memory,
+    variants: Variants,
+    *,
+    seasons: tuple[int, int],
 ) -> list[_Trial]:
+    """Forecast the plantings of one season as on this day of another."""
+    season, season_now = seasons
     day = _same_day(case.today, season - season_now)
     then = replace(
         case,
@@ -91,7 +101,7 @@ def _try_season(
         outlooks={},
         plantings=[_as_of(each, season, season_now, day) for each in case.plantings],
     )
-    reckoning = Reckoning(then, records, memory, barred=frozenset({season}))
+    reckoning = Reckoning(then, records, memory, variants, barred=frozenset({season}))
     truth = {each.id: each for each in case.plantings}
     trials = []
     for place, courses in reckoning.courses.items():

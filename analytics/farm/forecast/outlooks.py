@@ -59,6 +59,8 @@ class Courses:
         Minimum and maximum; without the weather forecast; and without the season so far either.
     methods : int8[known]
         `FillMethod` of each known day.
+    brought : bool[known]
+        Which of them the lab brought from elsewhere.
     """
 
     source: Source
@@ -69,6 +71,7 @@ class Courses:
     without_outlook: Pair
     normal: Pair
     methods: NDArray[np.int8]
+    brought: NDArray[np.bool_]
     outlook: Outlook | None
 
     @property
@@ -105,6 +108,7 @@ def spread_courses(
             return _join(ground, planting.sown_on, known_days, backs, forecast)
         return _draw(record, planting, known_days, forecast)
 
+    season = (planting.sown_on - record.first_day).days + np.arange(known)
     if source is Source.NONE and record.normals is not None:
         source, where = Source.CLIMATOLOGY, record.station.name
     return Courses(
@@ -115,7 +119,8 @@ def spread_courses(
         with_all=lay(known, told),
         without_outlook=lay(known, None),
         normal=lay(0, None),
-        methods=record.method[(planting.sown_on - record.first_day).days + np.arange(known)],
+        methods=record.method[season],
+        brought=record.brought[season],
         outlook=outlook,
     )
 

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from analytics.farm.forecast.season import daylengths, seen_days
+from analytics.farm.forecast.variants import name_cultivar
 from analytics.farm.phenology.simulation import simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from analytics.farm.forecast.season import Planting
+    from analytics.farm.forecast.season import Planting, Station
+    from analytics.farm.forecast.variants import Variants
     from analytics.farm.phenology.crop import Crop
+    from analytics.farm.phenology.simulation import Simulation
 
     Floats = NDArray[np.float64]
     Pair = tuple[Floats, Floats]
@@ -40,12 +43,18 @@ class Grown:
     daylength_h : float64[SEASON_DAYS], h
     seen : float64[S], d
         Days from sowing on which stages were seen, not-a-number where not.
+    entry : str
+        Of the crop's file, by which the cultivar develops; empty: the crop's own.
+    lengths : {stage: float64[K]}
+        Of phases in each set of parameters, where they are not the cultivar's.
     """
 
     planting: Planting
     weather: Pair
     daylength_h: Floats
     seen: Floats
+    entry: str
+    lengths: Mapping[str, Floats]
 
 
 def last_seen(seen: Floats) -> int:
@@ -60,46 +69,74 @@ def last_seen(seen: Floats) -> int:
     return int(places[-1]) if len(places) else SOWING
 
 
-def grow(crop: Crop, planting: Planting, weather: Pair, latitude: float) -> Grown:
-    """Put together what a simulation of a planting needs."""
+def grow(crop: Crop, planting: Planting, weather: Pair, station: Station, variants: Variants) -> Grown:
+    """Put together what a simulation of a planting needs, at a station whose place is known."""
+    assert station.latitude is not None
     return Grown(
         planting=planting,
         weather=weather,
-        daylength_h=daylengths(crop, planting, latitude),
+        daylength_h=daylengths(crop, planting, station.latitude),
         seen=seen_days(crop, planting),
+        entry=name_cultivar(crop, planting.cultivar, station.latitude, station.longitude),
+        lengths=variants.of(planting),
     )
 
 
 def simulate_stages(
-    crop: Crop, grown: Sequence[Grown], weather: Sequence[Pair], footing: int
+    sets: Sequence[Crop], grown: Sequence[Grown], weather: Sequence[Pair], footing: int
 ) -> list[Floats]:
     """Simulate each planting under its weather, from a footing; stages seen after it are not made use of.
 
     Parameters
     ----------
+    sets : Sequence[Crop]
+        The crop with each set of parameters; a member's days are the mean over those that reach the stage.
     weather : Sequence of two float64[M, SEASON_DAYS], deg C
         Minimum and maximum for each planting; numbers of members may differ.
 
     Returns
     -------
     list of float64[M, S], d
-        Days from sowing; not-a-number where a stage is not reached.
+        Days from sowing; not-a-number where a stage is not reached by more than half of the sets.
     """
     found: list[Floats] = [np.empty((0, 0))] * len(grown)
     for members in sorted({len(pair[0]) for pair in weather}):
         group = [place for place, pair in enumerate(weather) if len(pair[0]) == members]
-        result = simulate(
-            crop,
-            start=np.zeros(len(group), np.int64),
-            tmin=np.stack([weather[place][0] for place in group]),
-            tmax=np.stack([weather[place][1] for place in group]),
-            daylength_h=np.stack([grown[place].daylength_h for place in group]),
-            cultivar=[grown[place].planting.cultivar or None for place in group],
-            reached=np.stack([_upto(grown[place].seen, footing) for place in group]),
-        )
-        for place, days in zip(group, result.stage_day, strict=True):
+        pairs = [weather[place] for place in group]
+        runs = run_sets(sets, [grown[place] for place in group], pairs, footing)
+        for place, days in zip(group, _average(run.stage_day for run in runs), strict=True):
             found[place] = days
     return found
+
+
+def run_sets(
+    sets: Sequence[Crop], grown: Sequence[Grown], weather: Sequence[Pair], footing: int
+) -> Iterator[Simulation]:
+    """Run the model with one set of parameters after the other; all plantings have as many members."""
+    tmin, tmax = (np.stack([pair[which] for pair in weather]) for which in (0, 1))
+    daylength_h = np.stack([each.daylength_h for each in grown])
+    reached = np.stack([_upto(each.seen, footing) for each in grown])
+    changed = set.intersection(*(set(each.lengths) for each in grown))
+    for place, crop in enumerate(sets):
+        yield simulate(
+            crop,
+            start=np.zeros(len(grown), np.int64),
+            tmin=tmin,
+            tmax=tmax,
+            daylength_h=daylength_h,
+            cultivar=[each.entry or None for each in grown],
+            reached=reached,
+            lengths={stage: np.array([each.lengths[stage][place] for each in grown]) for stage in changed},
+        )
+
+
+def _average(runs: Iterable[Floats]) -> Floats:
+    """Average over the sets that reach a stage, if most do."""
+    days = np.stack(list(runs))
+    reached = np.isfinite(days)
+    count = reached.sum(axis=0)
+    mean = np.where(reached, days, 0.0).sum(axis=0) / np.maximum(count, 1)
+    return np.where(2 * count > len(days), mean, np.nan)
 
 
 def _upto(seen: Floats, footing: int) -> Floats:

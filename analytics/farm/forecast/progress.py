@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analytics.farm.forecast.predict import run_sets
 from analytics.farm.forecast.result import Progress
-from analytics.farm.phenology.simulation import development, simulate
+from analytics.farm.phenology.simulation import development
 from analytics.farm.weather.degree_days import mean_degree_days
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from analytics.farm.forecast.outlooks import Courses
@@ -18,13 +22,13 @@ if TYPE_CHECKING:
     from analytics.farm.phenology.crop import Crop
 
 
-def tell_progress(crop: Crop, each: Grown, courses: Courses, footing: int) -> Progress:
+def tell_progress(crop: Crop, sets: Sequence[Crop], each: Grown, courses: Courses, footing: int) -> Progress:
     """Tell how far a planting is at the end of the last day whose temperatures are known.
 
     The stage is the later of the one seen and the one computed; the share of the way to the next is the
-    model's.
+    model's, averaged over its sets of parameters. Degree days count from the crop file's base.
     """
-    stage, share = _computed(crop, each, courses, footing)
+    stage, share = _computed(sets, each, courses, footing)
     last_seen = int(np.max(np.flatnonzero(np.isfinite(each.seen)), initial=-1))
     if last_seen > stage:
         stage, share = last_seen, None
@@ -43,22 +47,18 @@ def tell_progress(crop: Crop, each: Grown, courses: Courses, footing: int) -> Pr
     )
 
 
-def _computed(crop: Crop, each: Grown, courses: Courses, footing: int) -> tuple[int, float | None]:
+def _computed(sets: Sequence[Crop], each: Grown, courses: Courses, footing: int) -> tuple[int, float | None]:
     """Run the model over the days known, which are the same under every course."""
     if courses.known == 0:
         return -1, None
-    simulation = simulate(
-        crop,
-        start=np.zeros(1, np.int64),
-        tmin=courses.with_all[0][None, :1],
-        tmax=courses.with_all[1][None, :1],
-        daylength_h=each.daylength_h[None],
-        cultivar=[each.planting.cultivar or None],
-        reached=np.where(np.arange(len(each.seen)) <= footing, each.seen, np.nan)[None],
-    )
-    reached = development(simulation, courses.known)
-    share = float(reached.share[0, 0])
-    return int(reached.stage[0, 0]), None if np.isnan(share) else round(share, 3)
+    weather = (courses.with_all[0][:1], courses.with_all[1][:1])
+    runs = [development(run, courses.known) for run in run_sets(sets, [each], [weather], footing)]
+    stage = np.array([int(run.stage[0, 0]) for run in runs])
+    share = np.array([float(run.share[0, 0]) for run in runs])
+    if not np.isfinite(share).all():
+        return int(np.median(stage)), None
+    way = float(np.mean(stage + share))
+    return math.floor(way), round(way - math.floor(way), 3)
 
 
 def _base(crop: Crop, stage: int) -> float:

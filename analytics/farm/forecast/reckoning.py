@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from analytics.farm.forecast.predict import Grown, Pair
     from analytics.farm.forecast.records import Record
     from analytics.farm.forecast.season import Case, Planting
+    from analytics.farm.forecast.variants import Variants
 
     Floats = NDArray[np.float64]
 
@@ -44,6 +45,8 @@ class Reckoning:
     ----------
     grown : list[Grown]
         Plantings whose station is known; the current ones have courses, the others what was measured.
+    variants : Variants
+        Of the crop's parameters.
     courses : dict[int, Courses]
         Of the current plantings, by their place among `grown`.
     footings : dict[int, int]
@@ -55,10 +58,12 @@ class Reckoning:
         case: Case,
         records: Mapping[str, Record],
         memory: Memory,
+        variants: Variants,
         *,
         barred: frozenset[int] = frozenset(),
     ) -> None:
         self.case = case
+        self.variants = variants
         self._memory = memory
         self._days: Memory = {}
         self.courses: dict[int, Courses] = {}
@@ -75,7 +80,6 @@ class Reckoning:
     def _grow(
         self, planting: Planting, record: Record, records: Mapping[str, Record], barred: frozenset[int]
     ) -> Grown:
-        assert record.station.latitude is not None
         if planting.current:
             courses = spread_courses(self.case, records, planting, barred=barred)
             self.courses[len(self.grown)] = courses
@@ -83,11 +87,11 @@ class Reckoning:
         else:
             low, high, _ = record.window(planting.sown_on, SEASON_DAYS)
             weather = (low[None], high[None])
-        return grow(self.case.crop, planting, weather, record.station.latitude)
+        return grow(self.case.crop, planting, weather, record.station, self.variants)
 
     def _choose(self, place: int) -> int:
         return choose_footing(
-            self.case.crop, self.grown[place].seen, lambda footing: medians(self.days(place, footing))
+            self.case.crop, self.grown[place], lambda footing: medians(self.days(place, footing))
         )
 
     def days(self, place: int, footing: int) -> Floats:
@@ -111,7 +115,7 @@ class Reckoning:
             and (each.planting.id, footing) not in into
             and (footing == SOWING or np.isfinite(each.seen[footing]))
         ]
-        results = simulate_stages(self.case.crop, group, [each.weather for each in group], footing)
+        results = simulate_stages(self.variants.sets, group, [each.weather for each in group], footing)
         into.update(((each.planting.id, footing), days) for each, days in zip(group, results, strict=True))
 
     def medians_under(self, weather: Callable[[Courses], Pair]) -> dict[int, Floats]:
@@ -119,7 +123,7 @@ class Reckoning:
         places = list(self.courses)
         group = [self.grown[place] for place in places]
         pairs = [weather(self.courses[place]) for place in places]
-        results = simulate_stages(self.case.crop, group, pairs, SOWING)
+        results = simulate_stages(self.variants.sets, group, pairs, SOWING)
         return {place: medians(days) for place, days in zip(places, results, strict=True)}
 
     def departures(self, footing: int) -> Departures:

@@ -31,6 +31,8 @@ class Record:
     first_day : date
     tmin, tmax : float64[D], deg C
     measured : bool[D]
+        Here, or elsewhere and brought here.
+    brought : bool[D]
     method : int8[D]
         `FillMethod`, the worse of the two.
     normals : tuple[Climatology, Climatology] | None
@@ -42,6 +44,7 @@ class Record:
     tmin: NDArray[np.float64]
     tmax: NDArray[np.float64]
     measured: NDArray[np.bool_]
+    brought: NDArray[np.bool_]
     method: NDArray[np.int8]
     normals: tuple[Climatology, Climatology] | None
 
@@ -85,7 +88,10 @@ def _lengthen(station: Station, first: date, last: date | None) -> Station:
     tmin, tmax = np.full((2, length), np.nan)
     here = min(max(length - skip, 0), len(station.tmin))
     tmin[skip : skip + here], tmax[skip : skip + here] = station.tmin[:here], station.tmax[:here]
-    return replace(station, first_day=first, tmin=tmin, tmax=tmax)
+    brought = np.zeros(length, np.bool_)
+    if station.brought is not None:
+        brought[skip : skip + here] = station.brought[:here]
+    return replace(station, first_day=first, tmin=tmin, tmax=tmax, brought=brought)
 
 
 def _fill(station: Station, stations: Mapping[str, Station]) -> Record:
@@ -106,6 +112,7 @@ def _fill(station: Station, stations: Mapping[str, Station]) -> Record:
         tmin=low.value[:n],
         tmax=high.value[:n],
         measured=method[:n] == FillMethod.MEASURED,
+        brought=np.zeros(n, np.bool_) if station.brought is None else station.brought[:n],
         method=method[:n],
         normals=normals,
     )

@@ -60,7 +60,8 @@ class Doubt(StrEnum):
     WEATHER_FROM_ELSEWHERE = "weather_from_elsewhere"
     """The past years are another station's."""
     CULTIVAR_UNKNOWN = "cultivar_unknown"
-    """The crop's file does not have the cultivar: it is taken for an average one."""
+    """The crop's file does not have the cultivar: it is taken for an average one, in Hokkaido for one from
+    there where the file has that."""
     SIGHTINGS_CONTRADICT = "sightings_contradict"
     """Stages were noted that cannot be true together, or not with today's date: some are left out."""
     CROP_UNKNOWN = "crop_unknown"
@@ -192,7 +193,8 @@ class Basis:
     data_end : date | None
         The last day whose measured temperatures were used.
     days_filled : dict[str, int]
-        Days of the season so far, by how their temperatures came about.
+        Days of the season so far, by how their temperatures came about; ``brought``: by the lab,
+        from elsewhere.
     weather_to_come : str
         ``past_years`` | ``past_years_elsewhere`` | ``climatology`` | ``none``.
     weather_station : str | None
@@ -207,6 +209,8 @@ class Basis:
         Stages seen, here and in the lab's other fields, that moved the forecast.
     seasons : tuple[int, ...]
         The seasons they are from.
+    parameter_sets : int
+        Plausible ones of the model, over which computed days are averaged; 1: the crop file's alone.
     """
 
     station: str
@@ -219,6 +223,7 @@ class Basis:
     outlook: str | None
     observations: int
     seasons: tuple[int, ...]
+    parameter_sets: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +291,7 @@ def no_basis(station: str) -> Basis:
         outlook=None,
         observations=0,
         seasons=(),
+        parameter_sets=0,
     )
 
 

@@ -107,6 +107,8 @@ class Station:
     first_day : date
     tmin, tmax : float64[D], deg C
         Not-a-number where not measured.
+    brought : bool[D] | None
+        Days that were not measured here but brought by the lab from elsewhere; None: no such day.
     """
 
     key: str
@@ -116,6 +118,7 @@ class Station:
     first_day: date
     tmin: NDArray[np.float64]
     tmax: NDArray[np.float64]
+    brought: NDArray[np.bool_] | None = None
 
     @property
     def days(self) -> NDArray[np.datetime64]:
@@ -139,6 +142,7 @@ class Station:
             first_day=self.first_day,
             tmin=self.tmin[:n],
             tmax=self.tmax[:n],
+            brought=None if self.brought is None else self.brought[:n],
         )
 
 

@@ -29,7 +29,7 @@ def quadrature(true: np.ndarray) -> tuple[float, float]:
     mixed = logsumexp(eta[:, :, :, None] + both[None, None], axis=2)
     value = np.einsum("b,mbp->mp", FISH, mixed) + true.sum(axis=0) @ both
     value += np.einsum("bk,mbk->m", true, eta)[:, None]
-    value -= np.einsum("b,mbp->mp", FISH + true.sum(axis=1), mixed).max(axis=1, keepdims=True)
+    value -= logsumexp(np.einsum("b,mbp->mp", FISH + true.sum(axis=1), mixed), axis=1, keepdims=True)
     away = theta - CURVE.mean
     value += -0.5 * np.einsum("mi,ij,mj->m", away, np.linalg.inv(CURVE.covariance), away)[:, None]
     weight = np.exp(value - value.max())
@@ -47,6 +47,45 @@ def test_agrees_with_quadrature(true: np.ndarray) -> None:
         first = told.weight @ told.prevalence[:, 0]
         found.append((first, np.sqrt(told.weight @ (told.prevalence[:, 0] - first) ** 2)))
     assert np.mean(found, axis=0) == pytest.approx([mean, sd], abs=0.005)
+
+
+def three_classes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores, unchecked and checked fish of three classes, seen each by one number."""
+    rng = np.random.default_rng(5)
+    true = np.repeat([0, 1, 2], [14, 9, 7])
+    logs = 1.2 * np.eye(3)[true] + rng.normal(0, 0.8, (30, 3))
+    p = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+    hand = np.zeros((30, 3))
+    hand[[0, 5, 16, 25], [0, 0, 1, 2]] = 1
+    return np.log(p / (1 - p)), 1.0 - hand.sum(axis=1), hand
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_agrees_with_quadrature_of_three_classes(checked: bool) -> None:
+    """A bias and the slope are not known, all else is: on a grid of both and of the simplex."""
+    scores, fish, true = three_classes()
+    if not checked:
+        fish, true = fish + true.sum(axis=1), 0 * true
+    middle, sd = np.array([0.2, -0.1, 0.8, 0.2, 0.0, 0.0, 0.0]), np.array([0.6, 0, 0.25, 0, 0, 0, 0])
+    z = np.linspace(-3.6, 3.6, 13)
+    theta = middle + np.stack(np.meshgrid(z, z), axis=-1).reshape(-1, 2) @ np.diag(sd)[[0, 2]]
+    eta = np.einsum("bkp,mp->mbk", design(scores), theta)
+    side = (np.arange(30) + 0.5) / 30
+    pi = np.array([(a, b, 1 - a - b) for a in side for b in side if a + b < 0.999])
+    mixed = np.log(np.einsum("mbk,gk->mbg", np.exp(eta), pi))
+    value = np.einsum("b,mbg->mg", fish, mixed) + np.log(pi) @ true.sum(axis=0)
+    value += np.einsum("bk,mbk->m", true, eta)[:, None]
+    value -= logsumexp(np.einsum("b,mbg->mg", fish + true.sum(axis=1), mixed), axis=1, keepdims=True)
+    value -= 0.5 * (((theta - middle)[:, [0, 2]] / sd[[0, 2]]) ** 2).sum(axis=1)[:, None]
+    weight = np.exp(value - value.max())
+    expected = (weight.sum(axis=0) / weight.sum()) @ pi
+    curve = Gaussian(mean=middle, covariance=np.diag(np.maximum(sd, 1e-4)) ** 2)
+    unit = Unit(classes=3, cases=(Case(weight=1.0, shift_sd=0.0, curve=curve),), checks=None)
+    found = []
+    for seed in range(16):
+        told = draw(scores, fish, true, unit, np.random.default_rng(seed))
+        found.append(told.weight @ told.prevalence)
+    assert np.mean(found, axis=0) == pytest.approx(expected, abs=0.005)
 
 
 def test_many_checks_are_reached_from_a_wide_prior() -> None:

@@ -58,7 +58,7 @@ def planting(number: int, season: int, **changes: object) -> Planting:
 
 
 def grown(each: Planting, late_d: float, *, seed: int = 1) -> Planting:
-    """Give the planting with its stages seen `late_d` later than the model would have them."""
+    """Give the planting with its stages seen `late_d` later than the model has them in Hokkaido."""
     tmin, tmax = temperatures(14, seed)
     at = (each.sown_on - FIRST_DAY).days
     run = simulate(
@@ -67,6 +67,7 @@ def grown(each: Planting, late_d: float, *, seed: int = 1) -> Planting:
         tmin=tmin[None, None, at : at + 365],
         tmax=tmax[None, None, at : at + 365],
         daylength_h=daylengths(WHEAT, each, 43.1)[None],
+        cultivar="hokkaido",
     )
     days = dict(zip((stage.bbch for stage in WHEAT.stages), run.stage_day[0, 0], strict=True))
     seen = [Sighting(bbch=b, day=each.sown_on + timedelta(days=round(days[b] + late_d))) for b in STAGES]
