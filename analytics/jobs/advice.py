@@ -15,9 +15,10 @@ from analytics.errors import AnalyticsError
 from analytics.farm.recipes.deviations import find_deviations
 from analytics.farm.recipes.parse import parse_recipe
 from analytics.farm.recipes.score import Verdict, count_by_day, score, summarise
-from analytics.farm.recipes.season import season, stage_of_hours
+from analytics.farm.recipes.season import season
 from analytics.farm.risks.registry import evaluate
 from analytics.jobs.hours import read_hours
+from analytics.jobs.learning import SOWN, forecast_dates, stages_of
 from analytics.library import risk_tables
 from store import forecasts, plantings, recipe_scores, recipes, risks, sites
 from store.batches import transaction
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 BEFORE: Final = timedelta(days=14)
 """Of weather before sowing, which risks that look back need."""
 US_PER_S: Final = 1_000_000
-SOWN: Final = 0
-"""BBCH of the dry seed [Meier2018]."""
 
 
 async def advise_crop(desk: Desk, lab: str, crop: str) -> None:
@@ -88,7 +87,7 @@ async def _advise(desk: Desk, planting: plantings.Planting, hours: Hours) -> Non
                 recipe = await recipes.find_recipe(conn, planting.lab, planting.crop)
         except StoreMissing:
             pass  # no recipe of this crop, neither the lab's nor shipped: risks alone
-    dates = {} if newest is None else _stage_dates(newest)
+    dates = {} if newest is None else forecast_dates(newest)
     begin = _midnight(planting.sown_on, planting.timezone) - BEFORE
     field = _Field(planting, dates, hours.since(begin))
     await _store_risks(desk, field)
@@ -98,15 +97,6 @@ async def _advise(desk: Desk, planting: plantings.Planting, hours: Hours) -> Non
 
 def _midnight(day: date, timezone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(timezone))
-
-
-def _stage_dates(forecast: forecasts.Forecast) -> dict[int, date]:
-    """Take the dates of stages, seen or forecast, out of a stored forecast."""
-    return {
-        stage["bbch"]: date.fromisoformat(stage["seen_on"] or stage["median"])
-        for stage in forecast.body["stages"]
-        if stage["seen_on"] or stage["median"]
-    }
 
 
 async def _store_risks(desk: Desk, field: _Field) -> None:
@@ -172,15 +162,8 @@ def _scores(field: _Field, body: str) -> Scores:
     recipe = parse_recipe(body)
     hours = field.hours.since(field.begin)
     dates = {SOWN: field.planting.sown_on} | field.dates
-    codes = sorted(dates)
-    days = [_midnight(dates[code], field.planting.timezone).timestamp() * US_PER_S for code in codes]
-    stage = stage_of_hours(
-        recipe.stages,
-        first=hours.first,
-        hours=len(hours.at),
-        codes=codes,
-        reached=np.maximum.accumulate(days),
-    )
+    days = {code: _midnight(day, field.planting.timezone) for code, day in dates.items()}
+    stage = stages_of(recipe.stages, hours, days)
     measured = season(hours.values, first=hours.first, timezone=field.planting.timezone, light=hours.light)
     return score(recipe, measured, stage)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -18,11 +18,11 @@ from store import site_series
 from store.batches import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from analytics.jobs.desk import Desk
+    from store.pool import AsyncConnectionPool
     from store.readings import Rows
     from store.site_series import SiteSeries
     from store.sites import Site
@@ -77,10 +77,25 @@ class Hours:
         )
 
 
-async def read_hours(desk: Desk, site: Site, device_id: int, begin: datetime) -> Hours:
+class Records(Protocol):
+    """Where readings are read from, and until when they may be there."""
+
+    @property
+    def pool(self) -> AsyncConnectionPool:
+        """Of the store."""
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """Gives the instant, aware."""
+
+
+async def read_hours(
+    desk: Records, site: Site, device_id: int, begin: datetime, *, end: datetime | None = None
+) -> Hours:
     """Read all hours that are over, from an instant on, of a site or of one device that stands there."""
     first = _us(begin) // US_PER_H * US_PER_H
-    length = max(0, (_us(desk.now()) - first) // US_PER_H)
+    until = desk.now() if end is None else min(end, desk.now())
+    length = max(0, (_us(until) - first) // US_PER_H)
     values: dict[str, Floats] = {"air_temperature": np.full(length, np.nan)}
     for start in range(0, length, CHUNK_H):
         number = min(CHUNK_H, length - start)

@@ -1,5 +1,8 @@
 """Cultivation recipes: files that one farm hands to another."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -9,17 +12,29 @@ from analytics.farm.errors import RecipeError
 from analytics.farm.recipes import model
 from analytics.farm.recipes.parse import parse_recipe
 from analytics.farm.recipes.render import is_as_stamped, render_recipe
+from analytics.jobs.learning import learn_recipe
 from analytics.library import crops
 from api.auth import Role
 from api.cursors import cut, question, read_cursor
 from api.operations import PREFIX, Call, Created, Routes, TomlFile
 from api.problems import FieldError, Problem
-from api.routes.plantings import CropName
+from api.routes.plantings import CropName, PlantingPath
 from api.wire import At, Cursor, Id4, LabPath, LabSlug, Limit, Line, Nothing, Page, Slug
 from store.labs import find_lab
+from store.plantings import get_planting, recipe_of_planting
+from store.pool import AsyncConnectionPool
 from store.recipes import Recipe, add_recipe, get_recipe, list_recipes, restore_recipe, withdraw_recipe
 
 routes = Routes("recipes")
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """Readings up to now."""
+
+    pool: AsyncConnectionPool
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
 
 Toml = Annotated[
     str,
@@ -78,6 +93,31 @@ class RecipeNew(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     body: Toml
 
 
+class RecipeWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a learned recipe is to be called."""
+
+    name: Annotated[Slug, Meta(description="Its short name.", examples=["our-wheat"])]
+    title_ja: Annotated[Line, Meta(examples=["士幌高校の小麦"])]
+    title_en: Annotated[Line, Meta(examples=["Shihoro High School's wheat"])]
+    author: Annotated[Line, Meta(examples=["士幌高校 農場チーム"])] = ""
+    licence: Annotated[Line, Meta(description="SPDX identifier.", examples=["CC0-1.0"])] = "CC0-1.0"
+
+
+class NotLearned(msgspec.Struct, frozen=True, kw_only=True):
+    """What could not be learned at a stage, and why."""
+
+    stage: Annotated[str, Meta(examples=["tillering"])]
+    quantity: Annotated[str, Meta(examples=["soil_temperature@10cm"])]
+    reason: model.Text
+
+
+class LearnedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A recipe that was learned and added to the lab's."""
+
+    about: RecipeLine
+    left_out: list[NotLearned]
+
+
 def view(recipe: Recipe) -> RecipeLine:
     """Return what is shown of a recipe in a list."""
     return msgspec.convert(recipe, RecipeLine, from_attributes=True)
@@ -126,6 +166,53 @@ async def import_recipe(call: Call[LabPath, Nothing, RecipeNew]) -> Created[Reci
         by=call.principal.token_id,
     )
     return Created(view(added), f"{PREFIX}/recipes/{added.id}")
+
+
+@routes.post(
+    "/plantings/{planting}/learn-recipe", least=Role.TEAM, ja="作付けからレシピを作る", conflicts=True
+)
+async def learn_from_planting(call: Call[PlantingPath, Nothing, RecipeWish]) -> Created[LearnedView]:
+    """Learn a recipe from what a planting felt, starting from the one it followed, and add it to the lab's.
+
+    Favourable is the middle half of what was measured at each stage, drawn towards the recipe before where
+    days are few. A season of simulated data marks the recipe as simulated.
+    """
+    planting = await get_planting(call.conn, call.path.planting, call.principal.lab)
+    parent = await recipe_of_planting(call.conn, planting)
+    if parent is None:
+        raise _invalid(f"there is no recipe of {planting.crop} to start from")
+    wish = call.body
+    try:
+        learned = await learn_recipe(
+            Season(pool=call.house.pool),
+            planting,
+            parent,
+            name=wish.name,
+            title=model.Text(ja=wish.title_ja, en=wish.title_en),
+            author=wish.author,
+            licence=wish.licence,
+        )
+    except RecipeError as error:
+        raise _invalid(str(error)) from error
+    recipe = learned.recipe
+    added = await add_recipe(
+        call.conn,
+        lab=planting.lab,
+        slug=recipe.name,
+        version=recipe.version,
+        crop=recipe.crop,
+        cultivars=recipe.cultivars,
+        title_ja=recipe.title.ja,
+        title_en=recipe.title.en,
+        body=render_recipe(recipe),
+        origin=msgspec.to_builtins(recipe.origin),
+        by=call.principal.token_id,
+    )
+    left_out = [
+        NotLearned(stage=each.stage, quantity=each.channel.quantity, reason=each.reason)
+        for each in learned.left_out
+    ]
+    return Created(LearnedView(about=view(added), left_out=left_out), f"{PREFIX}/recipes/{added.id}")
 
 
 @routes.get("/recipes/{recipe}", least=Role.VIEWER, ja="栽培レシピ")

@@ -28,7 +28,7 @@ TEAM_WRITES = {
     *("note_planting", "change_one_planting", "end_one_planting", "reopen_one_planting"),
     *("remove_one_planting", "restore_one_planting"),
     *("note_observation", "change_observation", "take_back_observation", "bring_back_observation"),
-    *("import_recipe", "take_back_recipe", "bring_back_recipe"),
+    *("import_recipe", "learn_from_planting", "take_back_recipe", "bring_back_recipe"),
     *("change_one_lot", "close_one_lot", "reopen_one_lot", "answer_alarm"),
     *("note_verification", "take_back_verification", "bring_back_verification"),
 }

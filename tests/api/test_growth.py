@@ -17,6 +17,7 @@ from store.recipe_scores import Deviation, Score, replace_deviations, replace_sc
 from store.recipes import find_recipe
 from store.risks import Risk, replace_risks
 from store.sites import find_site
+from tests.api.conftest import add_readings
 
 if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool
@@ -168,6 +169,33 @@ async def test_a_recipe_goes_from_one_lab_to_another_and_a_changed_one_is_told(a
     assert {item["version"] for item in listed if item["lab"] == "shihoro"} == {"1.0.0", "1.0.1"}
     back = await ask("POST", f"{changed.headers['Location']}/withdraw", role="team")
     assert back.data["withdrawn_at"] is not None
+
+
+async def test_a_recipe_is_learned_from_a_season_and_says_what_it_could_not(
+    ask: Asker, pool: AsyncConnectionPool
+) -> None:
+    planting, hours = ask.world.grown["shihoro planting"], 24 * 60
+    begin = datetime(2025, 9, 24, tzinfo=UTC)
+    rows = [(begin + timedelta(hours=hour), 12.0 + 4 * np.sin(hour / 3.8), 1) for hour in range(hours)]
+    await add_readings(pool, ask.world.series["shihoro-1"], rows)
+    async with pool.connection() as conn:
+        await conn.execute("UPDATE sites SET latitude = 43.2, longitude = 143.2")
+    url = f"/api/v1/plantings/{planting}"
+    wish = {"name": "our-wheat", "title_ja": "うちの小麦", "title_en": "Our wheat", "author": "2年A組"}
+    await ask("POST", f"{url}/observations", role="team", json={"bbch": 21, "observed_on": "2025-11-10"})
+    await ask("POST", f"{url}/end", role="team", json={"ended_on": "2026-07-25", "yield_t_ha": 7.0})
+    learned = await ask("POST", f"{url}/learn-recipe", role="team", json=wish)
+    assert learned.status == 201, learned.text
+    assert learned.data["about"]["origin"]["how"] == "learned"
+    assert learned.data["about"]["origin"]["farm"] == "shihoro/farm"
+    recipe = (await ask("GET", learned.headers["Location"], role="viewer")).data["recipe"]
+    ranges = [part for stage in recipe["stages"] for part in stage["ranges"]]
+    measured = [part for part in ranges if part["certainty"] == "measured"]
+    assert {part["channel"]["quantity"] for part in measured} == {"air_temperature"}
+    assert all(8 <= part["favourable_from"] <= part["favourable_to"] <= 20 for part in measured)
+    assert all(entry["reason"]["ja"] for entry in learned.data["left_out"])
+    refused = await ask("POST", f"{url}/learn-recipe", role="viewer", json=wish)
+    assert refused.status == 403
 
 
 @pytest.mark.parametrize("body", ["not = [toml", 'format = 1\nname = "x"', ""])
