@@ -55,8 +55,8 @@ STEADY_S = 60.0
 STOP_S = {"worker": 40.0, "gateway": 30.0, "api": 15.0, "broker": 20.0, "postgres": 60.0}
 STOP_OTHER_S = 10.0
 TOKEN_HINT = 8
-OWN = ("gateway", "api", "worker")
-"""Chiiki's own processes, in the order of their start."""
+SERVING = ("gateway", "api")
+"""Chiiki's own processes that start first; the worker's imports would take their cores."""
 
 
 @dataclass(slots=True)
@@ -131,12 +131,13 @@ class Supervisor:
             await pool.close()
         await self._keep_accounts()
         environ = child_environ(self.settings, self.database_url, self.mqtt_url)
-        for name in OWN:
+        for name in SERVING:
             self._launch(name, self._python_part(name, environ))
-        for name in OWN:
+        for name in SERVING:
             await self._settle(name)
         await self._wait_until_ready()
         await self._wait_opened()
+        await self.add("worker", self._python_part("worker", environ))
 
     async def _start_services(self) -> None:
         self.database_url = self.settings.database_url or ""
